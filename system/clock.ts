@@ -1,0 +1,30 @@
+/** Time, as a port: the only module that reads the machine's clock. */
+
+export interface Clock {
+  /** The present instant. */
+  now(): Date;
+  /** Resolves after `milliseconds`, or rejects with the signal's reason when it is aborted first. */
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
+}
+
+export const systemClock: Clock = {
+  now: () => new Date(),
+  sleep: (milliseconds, signal) =>
+    new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      }, milliseconds);
+      const onAbort = () => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+    }),
+};
+
+/** Milliseconds of a clock that never jumps; for durations and rates, never for dates. */
+export function monotonicMilliseconds(): number {
+  return performance.now();
+}
