@@ -1,0 +1,203 @@
+/** One entry of a listing, and its line: what a run knows of one file, directory, link or device. */
+
+import * as z from 'zod';
+import { type BytePath, pathFromBytes, pathFromText, pathToBytes, pathToText } from './byte-path.ts';
+import { decodeUtf8, parseJson } from './canonical.ts';
+import { field, firstIssue } from './document.ts';
+import { OffsiteError } from './errors.ts';
+
+export const ENTRY_TYPES = ['file', 'directory', 'symlink', 'fifo', 'socket', 'char', 'block'] as const;
+export type EntryType = (typeof ENTRY_TYPES)[number];
+
+/**
+ * Where a chunk lies: source (a place in the `sources` table of index and manifest), part number, offset and length of
+ * its frame in the part's content, offset and length of the chunk in the frame's content; the chunk's digest only
+ * where its file has several.
+ */
+export interface Location {
+  source: number;
+  part: number;
+  frameOffset: number;
+  frameLength: number;
+  offset: number;
+  length: number;
+  /** SHA-256 in base64; absent for the only chunk of a file, whose digest is the entry's hash. */
+  digest?: string;
+}
+
+export interface Entry {
+  /** As restored, without a leading slash. */
+  path: BytePath;
+  /** Which source it came from: the host's file system, or the staging folder. */
+  root: '/' | '.stage';
+  type: EntryType;
+  /** Permission bits, set-id and sticky bits included (07777). */
+  mode: number;
+  uid: number;
+  gid: number;
+  user?: BytePath;
+  group?: BytePath;
+  /** `seconds.nanoseconds`, nine digits behind the point; seconds may be negative. */
+  mtime: string;
+  /** Files only: apparent size in bytes. */
+  size?: number;
+  /** Symlinks only. */
+  target?: BytePath;
+  /** Devices only: major and minor number. */
+  device?: [number, number];
+  xattrs?: { name: BytePath; value: Buffer }[];
+  /** The group's first path, for a file with several names; every member carries it and the locations. */
+  link?: BytePath;
+  /** Sparse files only: `[offset, length]` of what is not a hole; hash and locations cover these bytes alone. */
+  data?: [number, number][];
+  /** SHA-256 (base64) of the chunk, or of all raw digests in order where there are several; absent for empty files. */
+  hash?: string;
+  locations?: Location[];
+  /** Why the content could not be read: an errno name. */
+  error?: string;
+  /** The locations are the base's, because the content could not be read now. */
+  stale?: true;
+  /** The content changed while it was read, twice. */
+  unstable?: true;
+}
+
+/** Locations in one line at most; more follow in `{"more": […]}` lines. */
+export const MAX_LOCATIONS_A_LINE = 4096;
+/** No line of a listing is longer; a longer one is refused. */
+export const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+const text = (name: string, value: BytePath) => {
+  const readable = pathToText(value);
+  return readable === null ? { [`${name}64`]: pathToBytes(value).toString('base64') } : { [name]: readable };
+};
+
+const locationTuple = (at: Location) => {
+  const numbers = [at.source, at.part, at.frameOffset, at.frameLength, at.offset, at.length];
+  return at.digest === undefined ? numbers : [...numbers, at.digest];
+};
+
+/** The entry's lines, each with its newline. The same entry always gives the same bytes. */
+export function encodeEntry(entry: Entry): string {
+  const tuples = entry.locations?.map(locationTuple);
+  const first = JSON.stringify({
+    ...text('path', entry.path),
+    root: entry.root,
+    type: entry.type,
+    mode: entry.mode,
+    uid: entry.uid,
+    gid: entry.gid,
+    ...(entry.user === undefined ? {} : text('user', entry.user)),
+    ...(entry.group === undefined ? {} : text('group', entry.group)),
+    mtime: entry.mtime,
+    size: entry.size,
+    ...(entry.target === undefined ? {} : text('target', entry.target)),
+    device: entry.device,
+    xattrs: entry.xattrs?.map(({ name, value }) => ({ ...text('name', name), value: value.toString('base64') })),
+    ...(entry.link === undefined ? {} : text('link', entry.link)),
+    data: entry.data,
+    hash: entry.hash,
+    error: entry.error,
+    stale: entry.stale,
+    unstable: entry.unstable,
+    locations: tuples?.slice(0, MAX_LOCATIONS_A_LINE),
+  });
+  let lines = `${first}\n`;
+  for (let i = MAX_LOCATIONS_A_LINE; i < (tuples?.length ?? 0); i += MAX_LOCATIONS_A_LINE) {
+    lines += `${JSON.stringify({ more: tuples?.slice(i, i + MAX_LOCATIONS_A_LINE) })}\n`;
+  }
+  return lines;
+}
+
+const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
+const digest = z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'not a SHA-256 in base64');
+const position = [field.count, field.count, field.count, field.count, field.count, field.count] as const;
+const locationSchema = z.union([z.tuple([...position]), z.tuple([...position, digest])]);
+const locationsSchema = z.array(locationSchema).max(MAX_LOCATIONS_A_LINE);
+const id = z
+  .int()
+  .min(0)
+  .max(2 ** 32 - 1);
+
+const lineSchema = z.looseObject({
+  path: z.string().optional(),
+  path64: base64.optional(),
+  root: z.enum(['/', '.stage']),
+  type: z.enum(ENTRY_TYPES),
+  mode: z.int().min(0).max(0o7777),
+  uid: id,
+  gid: id,
+  user: z.string().optional(),
+  user64: base64.optional(),
+  group: z.string().optional(),
+  group64: base64.optional(),
+  mtime: z.string().regex(/^-?\d{1,15}\.\d{9}$/),
+  size: field.count.optional(),
+  target: z.string().optional(),
+  target64: base64.optional(),
+  device: z.tuple([id, id]).optional(),
+  xattrs: z.array(z.looseObject({ name: z.string().optional(), name64: base64.optional(), value: base64 })).optional(),
+  link: z.string().optional(),
+  link64: base64.optional(),
+  data: z.array(z.tuple([field.count, field.count])).optional(),
+  hash: digest.optional(),
+  error: z.string().max(64).optional(),
+  stale: z.literal(true).optional(),
+  unstable: z.literal(true).optional(),
+  locations: locationsSchema.optional(),
+});
+const moreSchema = z.strictObject({ more: locationsSchema });
+
+/** Reads one line (without its newline) of a decrypted listing; a `more` line gives further locations. */
+export function decodeLine(line: Uint8Array): { entry: Entry } | { more: Location[] } {
+  const value = parseJson(decodeUtf8(line, 'a line of the listing'), 'a line of the listing');
+  if (value !== null && typeof value === 'object' && 'more' in value) {
+    return { more: check(moreSchema, value).more.map(toLocation) };
+  }
+  return { entry: toEntry(check(lineSchema, value)) };
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (!result.success) throw new OffsiteError('listing-invalid', `a line of the listing: ${firstIssue(result.error)}`);
+  return result.data;
+}
+
+function toLocation(tuple: z.infer<typeof locationSchema>): Location {
+  const [source, part, frameOffset, frameLength, offset, length, sha] = tuple;
+  return { source, part, frameOffset, frameLength, offset, length, ...(sha === undefined ? {} : { digest: sha }) };
+}
+
+/** The bytes of `name` or `name64`; undefined where neither is there. */
+function bytesOf(line: Record<string, unknown>, name: string): BytePath | undefined {
+  const [plain, encoded] = [line[name], line[`${name}64`]];
+  if (typeof plain === 'string' && encoded === undefined) return pathFromText(plain);
+  if (typeof encoded === 'string' && plain === undefined) return pathFromBytes(Buffer.from(encoded, 'base64'));
+  if (plain === undefined && encoded === undefined) return undefined;
+  throw new OffsiteError('listing-invalid', `a line of the listing has both ${name} and ${name}64`);
+}
+
+function toEntry(line: z.infer<typeof lineSchema>): Entry {
+  const path = bytesOf(line, 'path');
+  if (path === undefined) throw new OffsiteError('listing-invalid', 'a line of the listing has no path');
+  const optional = {
+    user: bytesOf(line, 'user'),
+    group: bytesOf(line, 'group'),
+    size: line.size,
+    target: bytesOf(line, 'target'),
+    device: line.device,
+    xattrs: line.xattrs?.map((pair) => ({
+      name: bytesOf(pair, 'name') ?? ('' as BytePath),
+      value: Buffer.from(pair.value, 'base64'),
+    })),
+    link: bytesOf(line, 'link'),
+    data: line.data,
+    hash: line.hash,
+    locations: line.locations?.map(toLocation),
+    error: line.error,
+    stale: line.stale,
+    unstable: line.unstable,
+  };
+  const { root, type, mode, uid, gid, mtime } = line;
+  const present = Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined));
+  return { path, root, type, mode, uid, gid, mtime, ...present };
+}

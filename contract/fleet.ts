@@ -1,0 +1,124 @@
+/** The fleet file: hosts, their sets, and when they are due. */
+
+import * as z from 'zod';
+import { nextDue, parseCron, shortestInterval } from './cron.ts';
+import { field } from './document.ts';
+import { OffsiteError } from './errors.ts';
+import { explain } from './host-config.ts';
+import { isFingerprint, isNodeId } from './ids.ts';
+import { duration } from './units.ts';
+
+const MINUTE = 60_000;
+const DAY = 1440 * MINUTE;
+const MAX_POLICIES = 140;
+/** `since` is stamped by `fleet apply`: nothing is due, and nothing missed, before it. */
+const since = field.instant.optional();
+const fingerprint = z.string().refine(isFingerprint, 'must be a fingerprint of 40 uppercase hex digits');
+const day = z.string().regex(/^\d{4}-\d\d-\d\d$/, 'must be a date like 2026-12-24');
+
+const hostSchema = z.strictObject({
+  node: z.string().refine(isNodeId, 'must be a node id'),
+  sets: z.array(field.set).min(1, 'must name at least one set'),
+  signingKey: fingerprint.optional(),
+  pause: z.strictObject({ until: day }).optional(),
+  since,
+});
+export type FleetHost = z.infer<typeof hostSchema>;
+
+const policySchema = z.strictObject({
+  hosts: z.array(field.host).min(1, 'must name at least one host'),
+  sets: z.union([z.literal('all'), z.array(field.set).min(1)]).default('all'),
+  full: z.string().optional(),
+  incremental: z.string().optional(),
+  deadline: duration.default(8 * 60 * MINUTE),
+  splay: duration.default(0),
+  since,
+});
+export type FleetPolicy = z.infer<typeof policySchema>;
+
+const fleetSchema = z.strictObject({
+  store: z.string().min(1),
+  stack: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be a stack name')
+    .default('offsite'),
+  recipients: z.array(fingerprint).min(1, 'must name at least one primary key'),
+  hosts: z.record(field.host, hostSchema),
+  policies: z.record(field.policy, policySchema),
+  digest: z.string().optional(),
+  heartbeat: z.url().optional(),
+});
+/** Durations in milliseconds. */
+export type Fleet = z.infer<typeof fleetSchema>;
+
+/**
+ * Checks a parsed fleet file. `now` is for the schedules: one without a due time in the next 400 days is refused.
+ * Throws `fleet-invalid` naming `file`, the field, what was found and what is expected.
+ */
+export function parseFleet(value: unknown, file: string, now: Date): Fleet {
+  const result = fleetSchema.safeParse(value ?? {});
+  const refuse = (why: string) => new OffsiteError('fleet-invalid', `${file}: ${why}`);
+  if (!result.success) throw refuse(explain(result.error, value));
+  const why = contradiction(result.data, now);
+  if (why !== null) throw refuse(why);
+  return result.data;
+}
+
+function contradiction(fleet: Fleet, now: Date): string | null {
+  const nodes = new Map<string, string>();
+  for (const [name, host] of Object.entries(fleet.hosts)) {
+    const other = nodes.get(host.node);
+    if (other !== undefined) return `hosts.${name}.node: ${host.node} is the node of ${other} already`;
+    nodes.set(host.node, name);
+    if (new Set(host.sets).size < host.sets.length) return `hosts.${name}.sets: names a set twice`;
+  }
+  const policies = Object.entries(fleet.policies);
+  if (policies.length > MAX_POLICIES)
+    return `policies: ${policies.length} are more than the ${MAX_POLICIES} that fit one event bus`;
+  for (const [name, policy] of policies) {
+    const why = contradictionOfPolicy(policy, fleet, now);
+    if (why !== null) return `policies.${name}.${why}`;
+  }
+  if (fleet.digest !== undefined) return scheduleProblem('digest', fleet.digest, now);
+  return null;
+}
+
+function contradictionOfPolicy(policy: FleetPolicy, fleet: Fleet, now: Date): string | null {
+  const known = new Set<string>();
+  for (const name of policy.hosts) {
+    const host = fleet.hosts[name];
+    if (host === undefined) return `hosts: no host ${name} in this file`;
+    for (const set of host.sets) known.add(set);
+  }
+  if (policy.sets !== 'all') {
+    const unknown = policy.sets.find((set) => !known.has(set));
+    if (unknown !== undefined) return `sets: none of its hosts has a set ${unknown}`;
+  }
+  if (policy.full === undefined && policy.incremental === undefined)
+    return 'full: needs a schedule, full or incremental or both';
+  if (policy.deadline < MINUTE) return 'deadline: must be 1m or more';
+  if (policy.splay >= policy.deadline) return 'splay: must be shorter than the deadline';
+  for (const type of ['full', 'incremental'] as const) {
+    const schedule = policy[type];
+    if (schedule === undefined) continue;
+    const why = scheduleProblem(type, schedule, now);
+    if (why !== null) return why;
+    const shortest = shortestInterval(parseCron(schedule), now);
+    if (shortest !== null && policy.deadline > shortest) {
+      return `deadline: ${policy.deadline / MINUTE} minutes is longer than the shortest time between two ${type} runs, ${shortest / MINUTE} minutes`;
+    }
+  }
+  return null;
+}
+
+function scheduleProblem(place: string, schedule: string, now: Date): string | null {
+  try {
+    const next = nextDue(parseCron(schedule), now);
+    if (next === null || next.getTime() - now.getTime() > 400 * DAY)
+      return `${place}: ${schedule} is never due in the next 400 days`;
+    return null;
+  } catch (error) {
+    if (error instanceof OffsiteError) return `${place}: ${error.message}`;
+    throw error;
+  }
+}

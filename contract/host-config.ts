@@ -1,0 +1,94 @@
+/** The host's config file, with every default. Unknown keys are refused: a mistyped key is a backup not made. */
+
+import * as z from 'zod';
+import { canonicalJson } from './canonical.ts';
+import { field } from './document.ts';
+import { OffsiteError } from './errors.ts';
+import { sha256Hex } from './ids.ts';
+import { duration, percentage, size } from './units.ts';
+
+const MINUTE = 60_000;
+const absolute = z
+  .string()
+  .regex(/^\//, 'must be an absolute path')
+  .refine((path) => !path.includes('\0'), 'holds a NUL');
+const stagedName = z
+  .string()
+  .regex(/^[^/\0]{1,255}$/, 'must be a file name without slash')
+  .refine((name) => name !== '.' && name !== '..', 'must be a file name');
+
+const expectSchema = z.strictObject({
+  minFiles: z.int().min(0).default(1),
+  minBytes: size.default(0),
+  /** How far the run's bytes may fall below the base's. */
+  maxShrink: percentage.default(0.5),
+  /** Globs over paths as restored, each of which must match a file that is not empty. */
+  require: z.array(z.string().min(1)).default([]),
+});
+
+const setSchema = z
+  .strictObject({
+    scripts: absolute.optional(),
+    scriptTimeout: duration.default(360 * MINUTE),
+    alertOutput: z.boolean().default(false),
+    commands: z.record(stagedName, z.string().min(1)).default({}),
+    paths: z.array(absolute).default([]),
+    exclude: z.array(z.string()).default([]),
+    oneFileSystem: z.boolean().default(true),
+    expect: expectSchema.prefault({}),
+  })
+  .refine(
+    (set) => set.scripts !== undefined || Object.keys(set.commands).length > 0 || set.paths.length > 0,
+    'has nothing to back up: give paths, scripts or commands',
+  );
+/** One set's config, defaults filled in; durations in milliseconds, sizes in bytes, shares from 0 to 1. */
+export type SetConfig = z.infer<typeof setSchema>;
+
+const configSchema = z.strictObject({
+  host: field.host.optional(),
+  store: z.string().min(1),
+  recipients: z.array(z.string().min(1)).min(1, 'needs at least one recipient key file'),
+  identity: absolute.default('/etc/offsite/identity'),
+  state: absolute.default('/var/lib/offsite'),
+  memory: size.default(350_000_000),
+  partSize: size.default(32 * 2 ** 20),
+  compression: z.int().min(1).max(19).default(3),
+  chain: z
+    .strictObject({ maxAge: duration.default(31 * 1440 * MINUTE), maxRuns: z.int().min(1).max(1000).default(60) })
+    .prefault({}),
+  sets: z.record(field.set, setSchema).refine((sets) => Object.keys(sets).length > 0, 'needs at least one set'),
+});
+export type HostConfig = z.infer<typeof configSchema>;
+
+export const MIN_PART_SIZE = 8 * 2 ** 20;
+export const MAX_PART_SIZE = 512 * 2 ** 20;
+
+/** Checks a parsed YAML value. `file` is named in the error, `config-invalid`, with the field and what is expected. */
+export function parseHostConfig(value: unknown, file: string): HostConfig {
+  const result = configSchema.safeParse(value ?? {});
+  if (!result.success) throw new OffsiteError('config-invalid', `${file}: ${explain(result.error, value)}`);
+  const { partSize } = result.data;
+  if (partSize < MIN_PART_SIZE || partSize > MAX_PART_SIZE) {
+    throw new OffsiteError('config-invalid', `${file}: partSize: ${partSize} bytes is not between 8MiB and 512MiB`);
+  }
+  return result.data;
+}
+
+/** `field: what is wrong (found …)` of the first thing wrong with a file that a person wrote. */
+export function explain(error: z.ZodError, value: unknown): string {
+  const issue = error.issues[0];
+  if (issue === undefined) return 'not valid';
+  const place = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    return `${place === '' ? '' : `${place}: `}unknown key ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}`;
+  }
+  let found = value;
+  for (const step of issue.path) found = (found as Record<PropertyKey, unknown> | undefined)?.[step];
+  const shown = found === undefined ? 'nothing' : JSON.stringify(found);
+  return `${place === '' ? '' : `${place}: `}${issue.message} (found ${shown.length > 80 ? `${shown.slice(0, 77)}...` : shown})`;
+}
+
+/** The SHA-256 that a manifest carries, so that the stack notices a path dropped from a set's config. */
+export function setConfigHash(set: SetConfig): string {
+  return sha256Hex(canonicalJson({ ...set, expect: { ...set.expect, maxShrink: String(set.expect.maxShrink) } }));
+}
