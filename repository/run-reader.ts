@@ -4,9 +4,9 @@
  */
 
 import { createHash } from 'node:crypto';
-import { type BytePath, comparePaths, displayPath, isUnder } from '../contract/byte-path.ts';
+import { type BytePath, comparePaths, isUnder } from '../contract/byte-path.ts';
 import { parseJson } from '../contract/canonical.ts';
-import { decodeLine, type Entry, type Location, MAX_LINE_BYTES } from '../contract/entry.ts';
+import type { Entry } from '../contract/entry.ts';
 import { OffsiteError } from '../contract/errors.ts';
 import { parseObjectKey } from '../contract/keys.ts';
 import type { Manifest, ObjectLine, Source } from '../contract/manifest.ts';
@@ -14,9 +14,11 @@ import { decodePath, indexKind, type ListingChunk, type RunIndex } from '../cont
 import type { PrivateKey } from '../pgp/keys.ts';
 import { openPart } from '../pgp/part-reader.ts';
 import { recoverSessionKey, type SessionKey } from '../pgp/session-key.ts';
-import type { ObjectStore } from '../store/port.ts';
+import type { ObjectInfo, ObjectStore } from '../store/port.ts';
+import { BoundedCache } from './cache.ts';
+import { chunksFor, type ListingDamage, ListingDecoder } from './listing.ts';
 import type { ManifestReader, SignedManifest } from './manifests.ts';
-import { decompressFrame, fetchObject } from './objects.ts';
+import { decompressFrame, fetchObject, isDamage } from './objects.ts';
 
 /** Decrypted listing parts kept at hand. */
 const LISTING_CACHE_BYTES = 96 * 2 ** 20;
@@ -29,7 +31,7 @@ export class RunReader {
   readonly #sources = new Map<number, Promise<Manifest>>();
   readonly #sessionKeys = new Map<string, Promise<SessionKey>>();
   readonly #numbers = new WeakMap<Manifest, Map<string, ObjectLine>>();
-  readonly #listingParts = new Map<string, Buffer>();
+  readonly #listingParts = new BoundedCache<Buffer | OffsiteError>(LISTING_CACHE_BYTES);
   #lastFrame: { name: string; content: Buffer } | undefined;
   #index: Promise<RunIndex> | undefined;
 
@@ -50,7 +52,7 @@ export class RunReader {
     const { manifest } = this.signed;
     const line = manifest.objects.find(([key]) => key === manifest.index);
     if (line === undefined) throw new OffsiteError('run-failed', `run ${manifest.run} failed and holds no backup`);
-    const content = decompressFrame(await this.open(manifest, line), line[0], indexKind.maxBytes);
+    const content = decompressFrame(await this.open(manifest, line), line[0], { maxLength: indexKind.maxBytes });
     const index = indexKind.parse(parseJson(content.toString('utf8'), line[0]), line[0]);
     if (JSON.stringify(index.sources) !== JSON.stringify(manifest.sources) || index.run !== manifest.run) {
       throw new OffsiteError('listing-invalid', `${line[0]}: index and manifest disagree about the run or its sources`);
@@ -60,6 +62,16 @@ export class RunReader {
 
   /** Fetches, checks and decrypts one object of a manifest: the frames of a part. */
   async open(manifest: Manifest, line: ObjectLine): Promise<Buffer> {
+    const { bytes, sessionKey } = await this.fetch(manifest, line);
+    try {
+      return openPart(bytes, sessionKey);
+    } catch (cause) {
+      throw new OffsiteError('part-damaged', `${line[0]} cannot be decrypted`, { cause });
+    }
+  }
+
+  /** The same without the decryption: bytes that are the manifest's, and the session key that opens them. */
+  async fetch(manifest: Manifest, line: ObjectLine): Promise<{ bytes: Buffer; sessionKey: SessionKey }> {
     const bytes = await fetchObject(this.#store, line);
     const attempt = `${manifest.run} ${line[3]}`;
     let sessionKey = this.#sessionKeys.get(attempt);
@@ -68,7 +80,7 @@ export class RunReader {
       this.#sessionKeys.set(attempt, sessionKey);
       sessionKey.catch(() => this.#sessionKeys.delete(attempt));
     }
-    return openPart(bytes, await sessionKey);
+    return { bytes, sessionKey: await sessionKey };
   }
 
   /** Fetches and decrypts a data part that entries of this run name by source and number. */
@@ -77,15 +89,31 @@ export class RunReader {
     return this.open(manifest, line);
   }
 
+  /** Fetches a data part, checked but still encrypted, and the session key that opens it. */
+  async fetchDataPart(source: number, number: number): Promise<{ bytes: Buffer; sessionKey: SessionKey }> {
+    const { manifest, line } = await this.dataPart(source, number);
+    return this.fetch(manifest, line);
+  }
+
+  /** What the store says of an object, without reading it. */
+  head(key: string): Promise<ObjectInfo> {
+    return this.#store.head(key);
+  }
+
   /** The object line of a data part, and the manifest that names it. */
   dataPart(source: number, number: number): Promise<{ manifest: Manifest; line: ObjectLine }> {
     return this.#part('data', source, number);
   }
 
-  async #part(kind: 'data' | 'meta', source: number, number: number): Promise<{ manifest: Manifest; line: ObjectLine }> {
+  async #part(
+    kind: 'data' | 'meta',
+    source: number,
+    number: number,
+  ): Promise<{ manifest: Manifest; line: ObjectLine }> {
     const manifest = await this.#source(source);
     const line = this.#numbersOf(manifest).get(`${kind} ${number}`);
-    if (line === undefined) throw new OffsiteError('listing-invalid', `run ${manifest.run} has no ${kind} part ${number}`);
+    if (line === undefined)
+      throw new OffsiteError('listing-invalid', `run ${manifest.run} has no ${kind} part ${number}`);
     return { manifest, line };
   }
 
@@ -126,97 +154,77 @@ export class RunReader {
     return signed.manifest;
   }
 
-  /** All entries in order; of `under` and what lies beneath alone where it is given. */
-  async *entries(under: BytePath = '' as BytePath): AsyncGenerator<Entry> {
+  /**
+   * All entries in order; of `under` and what lies beneath alone where it is given. What is damaged or invalid in the
+   * listing is thrown; with `onDamage` it is told, and all that can be read is given out all the same.
+   */
+  async *entries(
+    under: BytePath = '' as BytePath,
+    onDamage?: (damage: ListingDamage) => void,
+  ): AsyncGenerator<Entry, void, void> {
     const { listing } = await this.index();
-    let previous: BytePath | null = null;
-    for await (const entry of joinLines(this.#lines(chunksFor(listing, under)))) {
-      if (previous !== null && comparePaths(previous, entry.path) >= 0) {
-        throw new OffsiteError('listing-invalid', `the listing is out of order at ${displayPath(entry.path)}`);
-      }
-      previous = entry.path;
-      if (isUnder(entry.path, under)) yield entry;
-      else if (comparePaths(entry.path, under) > 0) return;
-    }
-  }
-
-  async *#lines(chunks: readonly ListingChunk[]): AsyncGenerator<Buffer> {
-    for (const chunk of chunks) {
-      const bytes = await this.#listingChunk(chunk);
-      for (let start = 0; start < bytes.length; ) {
-        const end = bytes.indexOf(0x0a, start);
-        if (end < 0 || end - start > MAX_LINE_BYTES) throw new OffsiteError('listing-invalid', 'a line of the listing has no end');
-        yield bytes.subarray(start, end);
-        start = end + 1;
+    const decoder = new ListingDecoder(onDamage);
+    const chunks = chunksFor(listing, under);
+    for (const [i, chunk] of chunks.entries()) {
+      const piece = await this.#listingChunk(chunk, chunks[i + 1]).catch((error: unknown) => {
+        if (!isDamage(error)) throw error;
+        return { from: decodePath(chunk[2]), entries: chunk[3], error };
+      });
+      for (const entry of Buffer.isBuffer(piece) ? decoder.decode(piece) : decoder.lost(piece)) {
+        if (isUnder(entry.path, under)) yield entry;
+        else if (comparePaths(entry.path, under) > 0) return;
       }
     }
+    for (const entry of decoder.end()) if (isUnder(entry.path, under)) yield entry;
   }
 
-  async #listingChunk(chunk: ListingChunk): Promise<Buffer> {
+  /** The entry of exactly this path; null where there is none. */
+  async entry(path: BytePath, onDamage?: (damage: ListingDamage) => void): Promise<Entry | null> {
+    for await (const entry of this.entries(path, onDamage)) return entry.path === path ? entry : null;
+    return null;
+  }
+
+  async #listingChunk(chunk: ListingChunk, next: ListingChunk | undefined): Promise<Buffer> {
     const [[source, part, frameOffset, frameLength, offset, length], digest] = chunk;
+    if (next !== undefined) this.#prefetch(next, `${source} ${part}`);
     const content = await this.#listingFrame(source, part, frameOffset, frameLength);
     const bytes = content.subarray(offset, offset + length);
     if (createHash('sha256').update(bytes).digest('base64') !== digest) {
-      throw new OffsiteError('content-damaged', `a piece of the listing in part ${part} has not the hash that the index says`);
+      const what = `a piece of the listing in part ${part}`;
+      throw new OffsiteError('content-damaged', `${what} has not the hash that the index says`);
     }
     return bytes;
   }
 
   /** Chunks that share a frame mostly follow each other, so the last frame is kept. */
   async #listingFrame(source: number, part: number, offset: number, length: number): Promise<Buffer> {
-    const name = `${source} ${part} ${offset}`;
+    const name = `${source} ${part} ${offset} ${length}`;
     if (this.#lastFrame?.name !== name) {
       const frames = await this.#listingPart(source, part);
-      this.#lastFrame = { name, content: decompressFrame(frames.subarray(offset, offset + length), `listing part ${part}`) };
+      const content = decompressFrame(frames.subarray(offset, offset + length), `listing part ${part}`);
+      this.#lastFrame = { name, content };
     }
     return this.#lastFrame.content;
   }
 
+  /** The part of the next piece is fetched while this piece is read. */
+  #prefetch([[source, part]]: ListingChunk, present: string): void {
+    if (`${source} ${part}` === present) return;
+    this.#listingPart(source, part).catch(() => {
+      // Whoever asks for it is told.
+    });
+  }
+
   async #listingPart(source: number, number: number): Promise<Buffer> {
-    const name = `${source} ${number}`;
-    const cached = this.#listingParts.get(name);
-    if (cached !== undefined) return cached;
     const { manifest, line } = await this.#part('meta', source, number);
-    const content = await this.open(manifest, line);
-    let total = content.length;
-    for (const part of this.#listingParts.values()) total += part.length;
-    for (const [oldest, part] of this.#listingParts) {
-      if (total <= LISTING_CACHE_BYTES) break;
-      this.#listingParts.delete(oldest);
-      total -= part.length;
-    }
-    this.#listingParts.set(name, content);
-    return content;
+    const content = await this.#listingParts.get(line[0], line[1], () =>
+      this.open(manifest, line).catch((error: unknown) => {
+        // Kept as well, or each of its pieces would fetch the damaged part again.
+        if (isDamage(error)) return error;
+        throw error;
+      }),
+    );
+    if (Buffer.isBuffer(content)) return content;
+    throw content;
   }
-}
-
-/** The chunks that can hold `under` and what lies beneath, judged by their first paths. */
-function chunksFor(listing: readonly ListingChunk[], under: BytePath): readonly ListingChunk[] {
-  if (under === '') return listing;
-  let low = 0;
-  let high = listing.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const chunk = listing[middle];
-    if (chunk !== undefined && comparePaths(decodePath(chunk[2]), under) < 0) low = middle + 1;
-    else high = middle;
-  }
-  // The chunk before may hold the entry itself: chunks are cut anywhere between lines.
-  return listing.slice(Math.max(0, low - 1));
-}
-
-async function* joinLines(lines: AsyncIterable<Buffer>): AsyncGenerator<Entry> {
-  let entry: Entry | null = null;
-  for await (const line of lines) {
-    const decoded: { entry: Entry } | { more: Location[] } = decodeLine(line);
-    if ('entry' in decoded) {
-      if (entry !== null) yield entry;
-      entry = decoded.entry;
-    } else if (entry === null) {
-      // A chunk that begins with the rest of an entry before it: that entry was not asked for.
-    } else {
-      entry.locations = [...(entry.locations ?? []), ...decoded.more];
-    }
-  }
-  if (entry !== null) yield entry;
 }

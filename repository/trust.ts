@@ -63,7 +63,8 @@ export function certificationOf(
   const uncertified = (why: string): Certification => ({ state: 'uncertified', why });
   const host = trust?.hosts[signed.prefix];
   if (trust === null || host === undefined) return uncertified(`no key of ${signed.prefix} is certified`);
-  if (host.name !== signed.name) return uncertified(`${signed.prefix} is certified as ${host.name}, not as ${signed.name}`);
+  if (host.name !== signed.name)
+    return uncertified(`${signed.prefix} is certified as ${host.name}, not as ${signed.name}`);
   const covers = (key: TrustedKey) =>
     key.fingerprint === signed.fingerprint &&
     key.from <= signed.sequence &&
