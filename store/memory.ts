@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { OffsiteError } from '../contract/errors.ts';
+import { type Clock, systemClock } from '../system/clock.ts';
+import { assertKey, assertPrefix, compareKeys } from './keys-safety.ts';
+import type { ListedObject, ObjectInfo, ObjectStore, PutOptions, StoredObject } from './port.ts';
+
+/** A store in the memory of this process, for tests and simulations. `lastModified` is the given clock's. */
+export class MemoryStore implements ObjectStore {
+  readonly url: string;
+  readonly #clock: Clock;
+  readonly #objects = new Map<string, StoredObject>();
+
+  constructor({ clock = systemClock, url = 'memory:' }: { clock?: Clock; url?: string } = {}) {
+    this.#clock = clock;
+    this.url = url;
+  }
+
+  async put(key: string, body: Uint8Array, { condition, sha256 }: PutOptions): Promise<{ etag: string }> {
+    assertKey(key);
+    const present = this.#objects.get(key);
+    if (condition === 'absent' && present) throw new OffsiteError('store-exists', `${key} is already in ${this.url}.`);
+    if (condition !== 'absent' && present?.etag !== condition.etag) {
+      throw new OffsiteError('store-changed', `${key} is not what it was when it was read.`);
+    }
+    const object = this.#made(key, body);
+    if (sha256 !== undefined && sha256 !== object.sha256) {
+      throw new OffsiteError('store-transient', `${key} arrived with SHA-256 ${object.sha256} instead of ${sha256}.`);
+    }
+    this.#objects.set(key, object);
+    return { etag: object.etag };
+  }
+
+  async get(key: string, { maxBytes = Number.POSITIVE_INFINITY } = {}): Promise<StoredObject> {
+    const object = this.#present(key);
+    if (object.cold) throw new OffsiteError('store-cold', `${key} in ${this.url} must be thawed first.`);
+    if (object.size > maxBytes) {
+      const what = `${key} in ${this.url} has ${object.size} bytes, more than the ${maxBytes} allowed.`;
+      throw new OffsiteError('document-too-large', what);
+    }
+    return { ...object, body: Buffer.from(object.body) };
+  }
+
+  async head(key: string): Promise<ObjectInfo> {
+    const { body: _, ...info } = this.#present(key);
+    return info;
+  }
+
+  async *list(prefix: string, { after = '' } = {}): AsyncIterable<ListedObject> {
+    assertPrefix(prefix);
+    for (const { key, size, lastModified } of this.#sorted(prefix)) {
+      if (compareKeys(key, after) > 0) yield { key, size, lastModified };
+    }
+  }
+
+  async *listFolders(prefix: string): AsyncIterable<string> {
+    assertPrefix(prefix);
+    const folders = new Set<string>();
+    for (const { key } of this.#sorted(prefix)) {
+      const slash = key.indexOf('/', prefix.length);
+      if (slash >= 0) folders.add(key.slice(0, slash + 1));
+    }
+    yield* folders;
+  }
+
+  /** What the port does not offer and a simulation needs: another hand in the store. Replaces or makes an object. */
+  overwrite(key: string, body: Uint8Array): void {
+    assertKey(key);
+    this.#objects.set(key, this.#made(key, body));
+  }
+
+  /** Makes an object vanish; false if there was none. */
+  remove(key: string): boolean {
+    return this.#objects.delete(key);
+  }
+
+  /** Moves an object into a cold storage class, or thaws it. */
+  setCold(key: string, cold: boolean): void {
+    this.#objects.set(key, { ...this.#present(key), cold });
+  }
+
+  #made(key: string, body: Uint8Array): StoredObject {
+    const sha256 = createHash('sha256').update(body).digest('hex');
+    const lastModified = this.#clock.now();
+    return { key, size: body.length, lastModified, etag: sha256, sha256, cold: false, body: Buffer.from(body) };
+  }
+
+  #present(key: string): StoredObject {
+    assertKey(key);
+    const object = this.#objects.get(key);
+    if (object === undefined) throw new OffsiteError('store-absent', `${key} is not in ${this.url}.`);
+    return object;
+  }
+
+  #sorted(prefix: string): StoredObject[] {
+    const found = [...this.#objects.values()].filter(({ key }) => key.startsWith(prefix));
+    return found.sort((a, b) => compareKeys(a.key, b.key));
+  }
+}
