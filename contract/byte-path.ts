@@ -7,7 +7,7 @@
 declare const brand: unique symbol;
 export type BytePath = string & { readonly [brand]: 'bytes' };
 
-const ASCII = /^[\0-\x7f]*$/;
+const ASCII = /^\p{ASCII}*$/u;
 
 export const pathFromBytes = (bytes: Uint8Array): BytePath => Buffer.from(bytes).toString('latin1') as BytePath;
 
@@ -30,16 +30,11 @@ export function pathToText(path: BytePath): string | null {
   }
 }
 
-/** The path for people: control characters and bytes that are not UTF-8 as `\xNN`. */
+/** The path for people: control characters, and bytes that are not UTF-8, as `\xNN`. */
 export function displayPath(path: BytePath): string {
-  const escape = (text: string) =>
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is to be made visible
-    text.replace(/[\0-\x1f\x7f-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
   const text = pathToText(path);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the same, for bytes
-  return text === null
-    ? path.replace(/[\0-\x1f\x7f-\xff]/g, (char) => `\\x${char.charCodeAt(0).toString(16)}`)
-    : escape(text);
+  const hidden = text === null ? /[^\x20-\x7e]/g : /\p{Cc}/gu;
+  return (text ?? path).replace(hidden, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 /**

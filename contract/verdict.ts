@@ -1,4 +1,4 @@
-/** Documents of the stack: verdicts, the newest runs of a set, slots, and problems told to people. */
+/** Documents of the stack: slots and what was sent for them, verdicts, the newest runs of a set, and audit's place. */
 
 import * as z from 'zod';
 import { type DocumentOf, documentKind, field } from './document.ts';
@@ -6,30 +6,63 @@ import { type DocumentOf, documentKind, field } from './document.ts';
 export const VERDICT_OUTCOMES = ['complete', 'partial', 'suspect', 'failed', 'missed'] as const;
 export type VerdictOutcome = (typeof VERDICT_OUTCOMES)[number];
 
-/** A reason: a stable code, and a text for people that holds no file name. */
-const reason = z.object({ code: z.string().max(64), text: z.string().max(2000) });
-export type Reason = z.infer<typeof reason>;
+/**
+ * What a verdict rests on, the weakest first. A verdict is replaced by one that rests on more, never by one that rests
+ * on less: the deadline passed in silence, a command that failed, the manifest, the operator's acceptance of it.
+ */
+export const WITNESSES = ['silence', 'command', 'manifest', 'acceptance'] as const;
+export type Witness = (typeof WITNESSES)[number];
+
+/** A reason: a stable code, and a text for people that holds no path of a host. */
+export const reasonSchema = z.object({
+  code: z.string().max(64),
+  text: z.string().max(2000),
+  /** The same in a few words, for subjects and SMS; where there is none, the code speaks. */
+  brief: z.string().max(80).optional(),
+  /** The last lines of a script, where its set's config lets them out. */
+  detail: z.string().max(4096).optional(),
+});
+export type Reason = z.infer<typeof reasonSchema>;
 
 export const verdictKind = documentKind('verdict', {
-  maxBytes: 1024 * 1024,
+  maxBytes: 4 * 1024 * 1024,
   shape: {
     host: field.host,
     set: field.set,
     run: field.run,
+    /** Of the slot that asked for the run; null for unasked runs. */
     policy: field.policy.nullable(),
     due: field.instant.nullable(),
+    deadline: field.instant.nullable(),
+    /** What the run stands for in time: the due minute, or of an unasked run its start, never later than `received`. */
+    at: field.instant,
     outcome: z.enum(VERDICT_OUTCOMES),
-    /** True where an operator's signed acceptance of a suspect run was found. */
+    witness: z.enum(WITNESSES),
+    /** True for complete and partial runs, and for suspect ones with the operator's signed acceptance. */
     accepted: z.boolean(),
-    reasons: z.array(reason).max(1000),
+    reasons: z.array(reasonSchema).max(1000),
     /** Worth a line in the digest, no reason to doubt the run. */
-    notices: z.array(reason).max(1000),
+    notices: z.array(reasonSchema).max(1000),
     judged: field.instant,
-    /** Of the manifest, where there is one. */
+    /** When the problem that this verdict makes was recorded under `alerts/`; null until then, and where it makes none. */
+    recorded: field.instant.nullable(),
+    /** How it moves `latest`, decided once, so that doing it twice is doing it once. */
+    moves: z.object({
+      head: z.boolean(),
+      base: z.boolean(),
+      good: z.boolean(),
+      /** After a fork: no run up to this sequence may be a base any more. */
+      baseAbove: field.sequence.nullable(),
+    }),
+    /** From here on of the manifest, where there is a valid one. */
+    prefix: field.prefix.nullable(),
     payload: field.sha256.nullable(),
     sequence: field.sequence.nullable(),
-    /** When the store received the manifest. */
+    type: z.enum(['full', 'incremental']).nullable(),
+    promoted: z.string().max(64).nullable(),
+    /** When the store received the manifest, by the store's clock. */
     received: field.instant.nullable(),
+    configHash: field.sha256.nullable(),
     newBytes: field.count.nullable(),
     storedBytes: field.count.nullable(),
     bytes: field.count.nullable(),
@@ -38,27 +71,33 @@ export const verdictKind = documentKind('verdict', {
 });
 export type Verdict = DocumentOf<typeof verdictKind>;
 
-const pointer = field.runAndPayload.extend({ sequence: field.sequence });
+const pointer = field.runAndPayload.extend({ sequence: field.sequence, received: field.instant });
+const measured = pointer.extend({ bytes: field.count, files: field.count });
 
 export const latestKind = documentKind('latest', {
   maxBytes: 64 * 1024,
   shape: {
     host: field.host,
     set: field.set,
+    /** Of the ledger that head and base are of. */
     prefix: field.prefix,
     /** The last valid published manifest, of any outcome. */
     head: pointer.nullable(),
     /** The newest accepted run: what the next incremental builds on; null after a fork. */
-    base: pointer.extend({ bytes: field.count, files: field.count }).nullable(),
+    base: measured.nullable(),
+    /** A base has a higher sequence than this: 0, or where the ledger forked. */
+    baseAbove: field.count,
     /** The newest complete or operator-accepted run. */
-    good: pointer
-      .extend({ due: field.instant.nullable(), finished: field.instant, received: field.instant })
-      .nullable(),
+    good: measured.extend({ prefix: field.prefix, at: field.instant }).nullable(),
+    /** The accepted run that stands for the newest time (see `at` of verdicts): what closes problems. */
+    accepted: z.object({ run: field.run, at: field.instant }).nullable(),
     /** SHA-256 of the set's config in the last valid manifest. */
     configHash: field.sha256.nullable(),
   },
 });
 export type Latest = DocumentOf<typeof latestKind>;
+
+const asked = z.object({ host: field.host, node: z.string(), sets: z.array(field.set) });
 
 export const expectedKind = documentKind('expected', {
   maxBytes: 16 * 1024 * 1024,
@@ -67,10 +106,12 @@ export const expectedKind = documentKind('expected', {
     due: field.instant,
     deadline: field.instant,
     type: z.enum(['full', 'incremental']),
-    /** SHA-256 of the fleet file that it was made from. */
+    /** Seconds over which the hosts spread their starts. */
+    splay: z.int().min(0).max(86_400),
+    /** SHA-256 of the fleet file version that it was made from. */
     fleet: field.sha256,
     /** In batches of at most fifty, as they are sent. */
-    batches: z.array(z.array(z.object({ host: field.host, node: z.string(), sets: z.array(field.set) })).max(50)),
+    batches: z.array(z.array(asked).max(50)),
   },
 });
 export type Expected = DocumentOf<typeof expectedKind>;
@@ -80,8 +121,8 @@ export const sentKind = documentKind('sent', {
   shape: {
     at: field.instant,
     commands: z.array(z.object({ command: z.string(), nodes: z.array(z.string()) })),
-    /** Nodes that the command service does not know. */
-    unknown: z.array(z.string()),
+    /** Nodes that the command service does not know or may not command, and what it said. */
+    unknown: z.array(z.object({ node: z.string(), why: z.string().max(500) })),
   },
 });
 export type Sent = DocumentOf<typeof sentKind>;
@@ -93,10 +134,12 @@ const openSlot = z.object({ policy: field.policy, due: field.instant });
 export const auditStateKind = documentKind('audit-state', {
   maxBytes: 16 * 1024 * 1024,
   shape: {
-    /** Every slot whose deadline is not after this instant has been judged once. */
+    /** Every slot whose deadline is not after this instant has been judged, or is in `open`. */
     cursor: field.instant,
-    /** Slots judged once and not closed yet. */
+    /** Slots past their deadline in which something is still to be judged. */
     open: z.array(openSlot),
+    /** Every problem recorded before this instant, by the store's clock, has been told. */
+    told: field.instant,
   },
 });
 export type AuditState = DocumentOf<typeof auditStateKind>;

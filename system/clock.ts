@@ -28,3 +28,21 @@ export const systemClock: Clock = {
 export function monotonicMilliseconds(): number {
   return performance.now();
 }
+
+/** Calls `work` after `milliseconds` unless cancelled; does not keep the process alive. Returns the cancellation. */
+export function timer(milliseconds: number, work: () => void): () => void {
+  // Node cuts longer timers to one millisecond.
+  const handle = setTimeout(work, Math.min(milliseconds, 2 ** 31 - 1)).unref();
+  return () => clearTimeout(handle);
+}
+
+/** Calls `work` every `milliseconds` until cancelled; does not keep the process alive. Returns the cancellation. */
+export function every(milliseconds: number, work: () => void): () => void {
+  const handle = setInterval(work, milliseconds).unref();
+  return () => clearInterval(handle);
+}
+
+/** Lets the event loop take a turn: timers, signals, and input and output that wait. */
+export function breathe(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,388 @@
+/**
+ * A backup of one set, step by step (docs/format.md, "The order of a backup"):
+ *
+ *   pending manifest ► lock ► journal ► started ► splay ► stage ► plan ► store everything ► state ► manifest
+ *
+ * Guarantees: whatever instant it is killed at, every older run stays restorable, and running it again ends the work.
+ * Given a job, it creates objects under its own prefix and does nothing else with the store.
+ */
+
+import { join } from 'node:path';
+import { OffsiteError, toOffsiteError } from '../contract/errors.ts';
+import type { HostConfig, SetConfig } from '../contract/host-config.ts';
+import { instantText, randomRunId, sha256Hex } from '../contract/ids.ts';
+import type { SetJob } from '../contract/job.ts';
+import { objectKey } from '../contract/keys.ts';
+import { aliveKind, skippedKind, startedKind } from '../contract/run-notes.ts';
+import { expiryNotice, type PublicKey } from '../pgp/keys.ts';
+import type { ObjectStore } from '../store/port.ts';
+import { mayBeOwnDoing } from '../store/retry.ts';
+import { type Clock, every } from '../system/clock.ts';
+import { tryLock } from '../system/lock-file.ts';
+import { secureRandom } from '../system/random.ts';
+import { RunTally, type Warning } from './engine/tally.ts';
+import { type Identity, registerKey } from './identity.ts';
+import { beginAttempt, journalNameOf } from './run/attempt.ts';
+import { failedManifestOf, manifestOf, type RunHead } from './run/manifest.ts';
+import type { RunResult } from './run/outcome.ts';
+import { planRun, type RunPlan, type RunType } from './run/plan.ts';
+import { type Position, positionAlone, positionOfJob } from './run/position.ts';
+import { commit, encodeManifest, journalManifest } from './run/publish.ts';
+import { type Progress, type StoredRun, storeRun } from './run/store-run.ts';
+import { type StagedScript, stage } from './source/stage.ts';
+import { makeFolder, removeFolder } from './state/files.ts';
+import { readJournal } from './state/journal.ts';
+import { RunMemory } from './state/ledger.ts';
+import { StateFolder } from './state/state.ts';
+
+const HOUR = 3_600_000;
+/** How often a lock that another run holds is tried again, while the deadline allows. */
+const LOCK_POLL = 1000;
+
+export interface AgentPorts {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly config: HostConfig;
+  readonly identity: Identity;
+  /** The host's name in the fleet. */
+  readonly host: string;
+  readonly recipients: readonly PublicKey[];
+  /** Version of the agent, for the manifest. */
+  readonly agent: string;
+  /** Folders that are never backed up, beside the state folder: a directory store. */
+  readonly never: readonly string[];
+  readonly notice: (text: string) => void;
+  readonly onWarning: (warning: Warning) => void;
+  readonly onProgress: (progress: Progress) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a job says of one set; null for an unasked run. */
+export interface Asked {
+  readonly run: string;
+  readonly policy: string;
+  readonly due: string;
+  readonly deadline: Date;
+  /** Seconds to wait before the work begins. */
+  readonly splay: number;
+  readonly set: SetJob;
+}
+
+export interface BackupOptions {
+  readonly set: string;
+  readonly type: RunType | 'auto';
+  readonly asked: Asked | null;
+  readonly extraVerify: boolean;
+}
+
+/**
+ * Makes one run of one set. A failure of the run is a result, not an exception; what is thrown are failures before it
+ * could begin (`state-unwritable`, a store that does not take a pending manifest) and `interrupted`.
+ */
+export async function backupSet(options: BackupOptions, ports: AgentPorts): Promise<RunResult> {
+  const { identity, config } = ports;
+  const set = config.sets[options.set];
+  if (set === undefined) throw new OffsiteError('config-invalid', `no set ${options.set} in the config`);
+  const started = ports.clock.now();
+  const run = options.asked?.run ?? randomRunId(started, secureRandom(6));
+  const folder = join(config.state, options.set);
+  makeFolder(folder);
+  const memory = new RunMemory(folder, identity.prefix);
+  const lock = await takeLock(options, run, started, ports);
+  if ('by' in lock) return lock.by === run ? duplicate(options, run) : await skip(options, run, lock, ports);
+  try {
+    await putPending(memory, folder, ports);
+    if (memory.isFinished(run) || !(await begin(options, run, started, memory, ports))) return duplicate(options, run);
+    const stopAlive = options.asked === null ? () => undefined : reportAlive(options, run, ports);
+    try {
+      return await makeRun({ options, set, run, started, folder, memory }, ports);
+    } finally {
+      stopAlive();
+    }
+  } finally {
+    await lock.release();
+  }
+}
+
+const duplicate = ({ set }: BackupOptions, run: string): RunResult => ({
+  set,
+  run,
+  outcome: 'duplicate',
+  manifest: null,
+  error: null,
+});
+
+/** A manifest that an earlier agent signed and could not put comes before anything new. */
+async function putPending(memory: RunMemory, folder: string, ports: AgentPorts): Promise<void> {
+  await registerKey(ports.store, ports.identity);
+  const pending = memory.pending();
+  if (pending === null) return;
+  await commit(pending, { store: ports.store, memory, folder });
+  ports.notice(
+    `the manifest of run ${pending.ledger.run} was on its way when an earlier agent ended: it is published now`,
+  );
+}
+
+type Held = { by: string; since: string };
+
+async function takeLock(
+  { set, asked }: BackupOptions,
+  run: string,
+  now: Date,
+  ports: AgentPorts,
+): Promise<{ release(): Promise<void> } | Held> {
+  const file = join(ports.identity.locks, `${set}.lock`);
+  for (;;) {
+    const attempt = await tryLock(file, `${run} ${instantText(now)}`);
+    if (attempt.acquired) {
+      if (attempt.broke !== null)
+        ports.notice(`an earlier agent died while it held set ${set}: its lock was taken over`);
+      return attempt;
+    }
+    const [by = '', since = ''] = attempt.owner.note.split(' ');
+    if (by === run || asked === null || ports.clock.now() >= asked.deadline) return { by, since };
+    await ports.clock.sleep(LOCK_POLL, ports.signal);
+  }
+}
+
+/** The deadline passed while another run held the set. */
+async function skip({ set, asked }: BackupOptions, run: string, held: Held, ports: AgentPorts): Promise<RunResult> {
+  const error = new OffsiteError('busy', `run ${held.by} of set ${set} is under way since ${held.since}`);
+  if (asked !== null) {
+    const at = instantText(ports.clock.now());
+    const note = { type: skippedKind.type, format: 1, run, at, by: held.by, since: held.since };
+    await putNote('skipped', set, run, note, ports);
+  }
+  return { set, run, outcome: 'skipped', manifest: null, error };
+}
+
+async function putNote(
+  kind: 'skipped' | 'started',
+  set: string,
+  run: string,
+  note: object,
+  ports: AgentPorts,
+): Promise<boolean> {
+  const key = objectKey({ kind, prefix: ports.identity.prefix, set, run });
+  try {
+    await ports.store.put(key, Buffer.from(`${JSON.stringify(note)}\n`), { condition: 'absent' });
+    return true;
+  } catch (error) {
+    if (mayBeOwnDoing(error)) return true;
+    if (error instanceof OffsiteError && error.code === 'store-exists') return false;
+    throw error;
+  }
+}
+
+/** Notes the run on the host, then in the store. False where the store knows it and this host did not begin it. */
+async function begin(
+  options: BackupOptions,
+  run: string,
+  now: Date,
+  memory: RunMemory,
+  ports: AgentPorts,
+): Promise<boolean> {
+  const isResumed = memory.current()?.run === run;
+  await memory.writeCurrent(run, instantText(now));
+  const deadline = options.asked === null ? null : instantText(options.asked.deadline);
+  const note = { type: startedKind.type, format: 1, run, at: instantText(now), deadline };
+  const isFirst = await putNote('started', options.set, run, note, ports);
+  if (!isFirst && !isResumed) {
+    await memory.removeCurrent();
+    return false;
+  }
+  if (isResumed) ports.notice(`run ${run} was begun by an earlier agent: it is continued`);
+  else await ports.clock.sleep(splayOf(options, ports) * 1000, ports.signal);
+  return true;
+}
+
+/** Hosts of one batch spread their starts by their own name. */
+function splayOf({ asked }: BackupOptions, { host }: AgentPorts): number {
+  if (asked === null || asked.splay === 0) return 0;
+  return Number.parseInt(sha256Hex(host).slice(0, 8), 16) % asked.splay;
+}
+
+/** Says every hour that a long run is alive; nothing depends on it. */
+function reportAlive({ set }: BackupOptions, run: string, ports: AgentPorts): () => void {
+  let number = 0;
+  return every(HOUR, () => {
+    const key = objectKey({ kind: 'alive', prefix: ports.identity.prefix, set, run, number: ++number });
+    const note = { type: aliveKind.type, format: 1, run, at: instantText(ports.clock.now()), bytes: 0, eta: null };
+    ports.store.put(key, Buffer.from(`${JSON.stringify(note)}\n`), { condition: 'absent' }).catch(() => undefined);
+  });
+}
+
+interface Making {
+  readonly options: BackupOptions;
+  readonly set: SetConfig;
+  readonly run: string;
+  readonly started: Date;
+  readonly folder: string;
+  readonly memory: RunMemory;
+}
+
+/** The run itself, from staging to the manifest in the store. */
+async function makeRun(making: Making, ports: AgentPorts): Promise<RunResult> {
+  const { options, run, started, folder, memory } = making;
+  const { identity, host, agent } = ports;
+  const recipients = ports.recipients.map(({ fingerprint }) => fingerprint).sort();
+  const of = { prefix: identity.prefix, set: options.set };
+  const position =
+    options.asked === null
+      ? await positionAlone({ store: ports.store, anchor: ports.recipients.slice(0, 1) }, of, memory.ledger())
+      : positionOfJob(options.asked.set, memory.ledger());
+  const { policy = null, due = null } = options.asked ?? {};
+  const head: RunHead = { name: host, ...of, run, policy, due, started, agent, recipients, config: making.set };
+  noticeExpiry(ports);
+
+  const scripts: StagedScript[] = [];
+  let plan: RunPlan | null = null;
+  try {
+    const staging = await stageSet(making, scripts, ports);
+    const states = new StateFolder(join(folder, 'states'));
+    plan = await planRun({ ...of, type: options.type, recipients, now: started }, position, {
+      states,
+      config: ports.config,
+    });
+    await states.prune(
+      [plan.compareWith?.info.run ?? '', memory.ledger()?.base?.run ?? ''].filter((one) => one !== ''),
+    );
+    const manifest = await storeAndPublish(making, { head, plan, position, staging, scripts, states }, ports);
+    return { set: options.set, run, outcome: manifest.outcome, manifest, error: null };
+  } catch (error) {
+    if (ports.signal?.aborted) throw new OffsiteError('interrupted', `run ${run} was stopped`, { cause: error });
+    return await publishFailure(making, { head, plan, position, scripts }, toOffsiteError(error), ports);
+  } finally {
+    await removeFolder(stageFolder(making, ports));
+  }
+}
+
+const stageFolder = ({ options }: Making, { config }: AgentPorts) => join(config.state, options.set, 'stage');
+
+/** The staging folder when the scripts have run; null where the set has none. */
+async function stageSet(making: Making, scripts: StagedScript[], ports: AgentPorts): Promise<string | null> {
+  const { set } = making;
+  if (set.scripts === undefined && Object.keys(set.commands).length === 0) return null;
+  const folder = stageFolder(making, ports);
+  await stage(set, folder, (script) => scripts.push(script), ports.signal);
+  return folder;
+}
+
+function noticeExpiry({ recipients, clock, notice }: AgentPorts): void {
+  for (const key of recipients) {
+    const text = expiryNotice(key, clock.now());
+    if (text !== null) notice(text);
+  }
+}
+
+interface Placed {
+  readonly head: RunHead;
+  readonly plan: RunPlan;
+  readonly position: Position;
+  readonly staging: string | null;
+  readonly scripts: readonly StagedScript[];
+  readonly states: StateFolder;
+}
+
+async function storeAndPublish(making: Making, placed: Placed, ports: AgentPorts) {
+  const { options, run, started, folder, memory } = making;
+  const { head, plan, position, scripts, states } = placed;
+  const { store, config, identity } = ports;
+  const place = { prefix: identity.prefix, set: options.set, run };
+  const tally = new RunTally(ports.onWarning);
+  const attempt = await beginAttempt(
+    { ...place, start: started, recipients: ports.recipients, extraVerify: options.extraVerify },
+    plan,
+    { store, folder },
+  );
+  try {
+    const seed = await identity.seedOf(options.set);
+    const never = [config.state, ...ports.never];
+    const { onProgress, signal } = ports;
+    const stored = await storeRun(
+      {
+        place,
+        config,
+        set: making.set,
+        seed,
+        stage: placed.staging,
+        scripts,
+        folder,
+        never,
+        plan,
+        attempt,
+        tally,
+        onProgress,
+        signal,
+      },
+      { store, states },
+    );
+    const finished = ports.clock.now();
+    const { outcome, gates } = stored;
+    const manifest = manifestOf(head, plan, position, stored.stored, { outcome, gates, scripts, tally, finished });
+    const signed = encodeManifest(manifest);
+    await finishState(stored, { head, plan, payload: signed.payloadHash, started });
+    const now = ports.clock.now();
+    const pending = await journalManifest(signed, { memory, key: identity.signingKey, now }, attempt.journalName);
+    await attempt.journal.close();
+    await commit(pending, { store, memory, folder });
+    return manifest;
+  } finally {
+    await attempt.journal.close();
+  }
+}
+
+/** The state is durable under the run's name before the manifest exists. */
+async function finishState(
+  run: StoredRun,
+  of: { head: RunHead; plan: RunPlan; payload: string; started: Date },
+): Promise<void> {
+  const { stored, state, known } = run;
+  const { head, plan, payload } = of;
+  const base = plan.base?.info;
+  const info = {
+    prefix: head.prefix,
+    set: head.set,
+    run: head.run,
+    chain: stored.chain,
+    payload,
+    sources: stored.sources,
+    recipients: [...head.recipients],
+    scanStart: String(run.scanStart),
+    bytes: stored.counts.bytes,
+    files: stored.counts.files,
+    chainStarted: base?.chainStarted ?? instantText(of.started),
+    chainRuns: (base?.chainRuns ?? 0) + 1,
+    fullBytes: base?.fullBytes ?? stored.counts.storedBytes,
+    incrementalBytes: base === undefined ? 0 : base.incrementalBytes + stored.counts.storedBytes,
+    mounts: run.mounts,
+    listing: run.listing,
+  };
+  await state.finish(info, known?.entries() ?? plan.base?.chunks().entries() ?? []);
+}
+
+/** A failed run has a manifest too, best effort: it is in the ledger, and is never a backup. */
+async function publishFailure(
+  { options, run, folder, memory }: Making,
+  known: { head: RunHead; plan: RunPlan | null; position: Position; scripts: readonly StagedScript[] },
+  error: OffsiteError,
+  ports: AgentPorts,
+): Promise<RunResult> {
+  const { store, identity, clock } = ports;
+  const { head, plan, position, scripts } = known;
+  const failed = { set: options.set, run, outcome: 'failed' as const, error };
+  // Signed already: it will be published as what it is, by whoever comes next.
+  if (memory.pending() !== null) return { ...failed, manifest: null };
+  const journal = readJournal(join(folder, journalNameOf(plan?.actual ?? 'full')));
+  const chain = plan?.base?.info.chain ?? journal?.chain ?? run;
+  const failure = { error, scripts, finished: clock.now(), chain, requested: options.type };
+  try {
+    const signed = encodeManifest(failedManifestOf(head, plan, position, failure));
+    const pending = await journalManifest(signed, { memory, key: identity.signingKey, now: clock.now() }, null);
+    await commit(pending, { store, memory, folder });
+    return { ...failed, manifest: signed.manifest };
+  } catch (second) {
+    ports.notice(`the failure could not be published yet: ${toOffsiteError(second).message}`);
+    return { ...failed, manifest: null };
+  }
+}

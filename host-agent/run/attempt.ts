@@ -1,0 +1,105 @@
+/**
+ * One attempt at a run: the journal it continues or begins, the session key it draws, and what earlier attempts left.
+ * The next full of a set continues the newest unfinished one, so that a full larger than any time limit ends one day.
+ */
+
+import { join } from 'node:path';
+import { randomRunId, sha256Hex } from '../../contract/ids.ts';
+import { objectKey } from '../../contract/keys.ts';
+import type { ObjectLine } from '../../contract/manifest.ts';
+import type { PublicKey } from '../../pgp/keys.ts';
+import { encryptMessage } from '../../pgp/messages.ts';
+import { PartWriter } from '../../pgp/part-writer.ts';
+import { formatSessionKey, newSessionKey, sessionKeyPackets } from '../../pgp/session-key.ts';
+import type { ObjectStore } from '../../store/port.ts';
+import { secureRandom } from '../../system/random.ts';
+import { acceptExisting } from '../engine/content-store.ts';
+import type { DedupTable } from '../engine/dedup.ts';
+import { Sealer } from '../engine/parts.ts';
+import { Journal, readJournal, type Unfinished } from '../state/journal.ts';
+import type { RunPlan } from './plan.ts';
+
+export interface Attempt {
+  readonly chain: string;
+  readonly number: number;
+  readonly journal: Journal;
+  /** The name of the journal's file in the state folder. */
+  readonly journalName: string;
+  readonly sealer: Sealer;
+  /** Key objects of this attempt and of those whose parts are adopted. */
+  readonly keyObjects: [attempt: number, key: string, size: number, sha256: string][];
+  /** Data parts that earlier attempts put. */
+  readonly adopted: Unfinished['parts'];
+  /** Bytes of this attempt's key object. */
+  readonly keyObjectSize: number;
+}
+
+export const journalNameOf = (type: RunPlan['actual']): string => `${type}.jsonl`;
+
+/** Begins an attempt: the journal is durable and the key object is in the store when it returns. */
+export async function beginAttempt(
+  of: { prefix: string; set: string; run: string; start: Date; recipients: readonly PublicKey[]; extraVerify: boolean },
+  plan: RunPlan,
+  ports: { store: ObjectStore; folder: string },
+): Promise<Attempt> {
+  const journalName = journalNameOf(plan.actual);
+  const file = join(ports.folder, journalName);
+  const recipients = of.recipients.map((key) => key.fingerprint).sort();
+  const unfinished = usable(readJournal(file), of, plan, recipients);
+  const chain = plan.base?.info.chain ?? unfinished?.chain ?? randomRunId(of.start, secureRandom(6));
+  const journal = await Journal.open(file, { prefix: of.prefix, chain, recipients }, unfinished);
+  const number = (unfinished?.attempts ?? 0) + 1;
+  await journal.attempt(of.run, number);
+
+  const sessionKey = newSessionKey(secureRandom(32));
+  const packets = await sessionKeyPackets(sessionKey, of.recipients);
+  const text = JSON.stringify({ run: of.run, attempt: number, sessionKey: formatSessionKey(sessionKey) });
+  const message = await encryptMessage(Buffer.from(text), of.recipients);
+  const sha256 = sha256Hex(message);
+  const { prefix, set, run } = of;
+  const key = objectKey({ kind: 'session-key', prefix, set, chain, run, attempt: number, sha: sha256.slice(0, 32) });
+  await ports.store.put(key, message, { condition: 'absent', sha256 }).catch(acceptExisting);
+  journal.keyObject(number, key, message.length, sha256);
+
+  // Listing parts of a dead attempt are not adopted: a new listing is cheap, and differs.
+  const adopted = (unfinished?.parts ?? []).filter(({ kind }) => kind === 'data');
+  const needed = new Set(adopted.map(({ line }) => line[3]));
+  const earlier = (unfinished?.keyObjects ?? []).filter(([attempt]) => needed.has(attempt));
+  return {
+    chain,
+    number,
+    journal,
+    journalName,
+    sealer: new Sealer(new PartWriter(sessionKey, packets), sessionKey, { verifyAll: of.extraVerify }),
+    keyObjects: [...earlier, [number, key, message.length, sha256]],
+    adopted,
+    keyObjectSize: message.length,
+  };
+}
+
+/** A full continues any unfinished full to the same recipients; an incremental only its own earlier attempt. */
+function usable(
+  unfinished: Unfinished | null,
+  of: { prefix: string; run: string },
+  plan: RunPlan,
+  recipients: readonly string[],
+): Unfinished | null {
+  if (unfinished === null || unfinished.prefix !== of.prefix) return null;
+  if (unfinished.recipients.join() !== recipients.join()) return null;
+  if (plan.actual === 'full') return unfinished;
+  return unfinished.runs.every((run) => run === of.run) && unfinished.chain === plan.base?.info.chain
+    ? unfinished
+    : null;
+}
+
+/** Makes the chunks of adopted parts known, so that they are not stored again. `source`: this run's own place. */
+export function adoptChunks(attempt: Attempt, known: DedupTable, source: number): void {
+  for (const { number, chunks } of attempt.adopted) {
+    for (const [digest, frameOffset, frameLength, offset, length] of chunks) {
+      known.add(digest, { source, part: number, frameOffset, frameLength, offset, length });
+    }
+  }
+}
+
+/** The lines of adopted parts. */
+export const adoptedLines = (attempt: Attempt): ObjectLine[] => attempt.adopted.map(({ line }) => line);

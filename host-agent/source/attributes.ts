@@ -1,0 +1,82 @@
+/** From what lstat says of a file to what a listing says of it. */
+
+import { type BigIntStats, readFileSync, readlinkSync } from 'node:fs';
+import { type BytePath, pathFromBytes } from '../../contract/byte-path.ts';
+import type { Entry, EntryType } from '../../contract/entry.ts';
+import type { Found } from './scan.ts';
+
+/** Looks up the names of user and group ids. */
+export interface Names {
+  user(uid: number): BytePath | undefined;
+  group(gid: number): BytePath | undefined;
+}
+
+/** Names from files of the form of /etc/passwd and /etc/group; an unreadable file knows none. */
+export function readNames(passwd = '/etc/passwd', group = '/etc/group'): Names {
+  const users = readTable(passwd);
+  const groups = readTable(group);
+  return { user: (uid) => users.get(uid), group: (gid) => groups.get(gid) };
+}
+
+function readTable(file: string): Map<number, BytePath> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'latin1');
+  } catch {
+    return new Map();
+  }
+  const table = new Map<number, BytePath>();
+  for (const line of text.split('\n')) {
+    const [name, , id] = line.split(':');
+    if (name === undefined || id === undefined || !/^\d+$/.test(id) || table.has(Number(id))) continue;
+    table.set(Number(id), name as BytePath);
+  }
+  return table;
+}
+
+export function typeOf(stat: BigIntStats): EntryType {
+  if (stat.isFile()) return 'file';
+  if (stat.isDirectory()) return 'directory';
+  if (stat.isSymbolicLink()) return 'symlink';
+  if (stat.isFIFO()) return 'fifo';
+  if (stat.isSocket()) return 'socket';
+  return stat.isBlockDevice() ? 'block' : 'char';
+}
+
+/** `seconds.nanoseconds`; the seconds are the floor, so that nanoseconds count forward also before 1970. */
+export function mtimeText(mtimeNs: bigint): string {
+  const billion = 1_000_000_000n;
+  const nanoseconds = ((mtimeNs % billion) + billion) % billion;
+  return `${(mtimeNs - nanoseconds) / billion}.${String(nanoseconds).padStart(9, '0')}`;
+}
+
+/** The entry without content. `stat` may be newer than the one found: a file's is taken from its open handle. */
+export function entryOf(found: Found, stat: BigIntStats, names: Names): Entry {
+  const type = typeOf(stat);
+  const uid = Number(stat.uid);
+  const gid = Number(stat.gid);
+  const user = names.user(uid);
+  const group = names.group(gid);
+  const entry: Entry = {
+    path: found.path,
+    root: found.root,
+    type,
+    mode: Number(stat.mode) & 0o7777,
+    uid,
+    gid,
+    ...(user === undefined ? {} : { user }),
+    ...(group === undefined ? {} : { group }),
+    mtime: mtimeText(stat.mtimeNs),
+  };
+  if (type === 'symlink') entry.target = pathFromBytes(readlinkSync(found.file, { encoding: 'buffer' }));
+  if (type === 'char' || type === 'block') entry.device = deviceNumbers(stat.rdev);
+  if (found.error !== undefined) entry.error = found.error;
+  return entry;
+}
+
+/** Major and minor of Linux's 64-bit dev_t, as glibc's gnu_dev_major and gnu_dev_minor take it apart. */
+function deviceNumbers(rdev: bigint): [number, number] {
+  const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn);
+  const minor = (rdev & 0xffn) | ((rdev >> 12n) & ~0xffn);
+  return [Number(major & 0xffffffffn), Number(minor & 0xffffffffn)];
+}

@@ -1,0 +1,105 @@
+/**
+ * Reading one file that may change, vanish or turn into something else at any moment. It is opened without following
+ * a symlink and without waiting for a FIFO's writer; what the open handle is decides, not what lstat said before.
+ */
+
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { errnoOf } from './scan.ts';
+
+/** Holes are looked for in pieces of this size; a shorter run of zeros is content. */
+const HOLE_BLOCK = 64 * 2 ** 10;
+const ZEROS = Buffer.alloc(HOLE_BLOCK);
+
+/** Opens a regular file for reading, or says why not: an errno name, or `not-a-file` where it has become something else. */
+export function openRegularFile(file: string | Buffer): OpenFile | { problem: string } {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, flags);
+  } catch (error) {
+    const code = errnoOf(error);
+    // A symlink: Linux answers ELOOP. A socket: ENXIO.
+    return { problem: code === 'ELOOP' || code === 'ENXIO' ? 'not-a-file' : code };
+  }
+  const stat = fstatSync(descriptor, { bigint: true });
+  if (stat.isFile()) return new OpenFile(descriptor, stat);
+  closeSync(descriptor);
+  return { problem: 'not-a-file' };
+}
+
+export class OpenFile {
+  /** As it was when opened. */
+  readonly stat: BigIntStats;
+  readonly #descriptor: number;
+  readonly #looksForHoles: boolean;
+  #position = 0;
+  /** `[offset, length]` of what is no hole, as far as it has been read. */
+  #data: [number, number][] = [];
+
+  constructor(descriptor: number, stat: BigIntStats) {
+    this.#descriptor = descriptor;
+    this.stat = stat;
+    // fstat(2): st_blocks counts units of 512 bytes.
+    this.#looksForHoles = stat.blocks * 512n < stat.size && stat.size >= BigInt(HOLE_BLOCK);
+  }
+
+  /** How far it has been read, holes included. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The data extents of a sparse file; undefined where there was no hole. */
+  get data(): [number, number][] | undefined {
+    const [first] = this.#data;
+    const isWhole = this.#data.length === 1 && first?.[0] === 0 && first[1] === this.#position;
+    return !this.#looksForHoles || isWhole || this.#position === 0 ? undefined : this.#data;
+  }
+
+  /** Reads on into `target`, holes left out. 0 at the end. Throws the system's error, such as EIO. */
+  read(target: Buffer, offset: number, length: number): number {
+    if (!this.#looksForHoles) return this.#readRaw(target, offset, length);
+    while (length >= HOLE_BLOCK) {
+      const before = this.#position;
+      let filled = 0;
+      while (filled < HOLE_BLOCK) {
+        const count = this.#readRaw(target, offset + filled, HOLE_BLOCK - filled);
+        if (count === 0) break;
+        filled += count;
+      }
+      if (filled === 0) return 0;
+      if (!target.subarray(offset, offset + filled).equals(ZEROS.subarray(0, filled))) {
+        this.#addExtent(before, filled);
+        return filled;
+      }
+    }
+    throw new RangeError('a sparse file is read in pieces of 64 KiB at least');
+  }
+
+  /** True where size, times and inode are what they were at opening, and as much was read as the size says. */
+  isUnchanged(): boolean {
+    const now = fstatSync(this.#descriptor, { bigint: true });
+    const { size, mtimeNs, ctimeNs } = this.stat;
+    return now.size === size && now.mtimeNs === mtimeNs && now.ctimeNs === ctimeNs && BigInt(this.#position) === size;
+  }
+
+  /** Back to the beginning, with the attributes of now. */
+  reopen(): OpenFile {
+    return new OpenFile(this.#descriptor, fstatSync(this.#descriptor, { bigint: true }));
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+
+  #readRaw(target: Buffer, offset: number, length: number): number {
+    const count = readSync(this.#descriptor, target, offset, length, this.#position);
+    this.#position += count;
+    return count;
+  }
+
+  #addExtent(offset: number, length: number): void {
+    const last = this.#data.at(-1);
+    if (last !== undefined && last[0] + last[1] === offset) last[1] += length;
+    else this.#data.push([offset, length]);
+  }
+}

@@ -1,0 +1,225 @@
+/** Staging: the set's scripts and commands leave what they dump in a fresh folder that is then backed up. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants, createWriteStream, readdirSync, statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OffsiteError } from '../../contract/errors.ts';
+import type { SetConfig } from '../../contract/host-config.ts';
+import type { ScriptResult } from '../../contract/manifest.ts';
+import { monotonicMilliseconds, timer } from '../../system/clock.ts';
+import { wholeEnvironment } from '../../system/environment.ts';
+import { killProcessGroup } from '../../system/process.ts';
+import { removeFolder } from '../state/files.ts';
+
+/** Of each script's output, the end is kept: this much in the index, and a few lines in the manifest if allowed. */
+const MAX_OUTPUT = 64 * 2 ** 10;
+const ALERT_LINES = 20;
+const ALERT_BYTES = 2000;
+
+export interface StagedScript extends ScriptResult {
+  /** The end of what it wrote to stdout and stderr, for the encrypted index. */
+  readonly output: string;
+}
+
+/** A script failed or hung; the run is failed and names it. */
+export class ScriptError extends OffsiteError {
+  readonly script: StagedScript;
+  constructor(code: 'script-failed' | 'script-timeout', message: string, script: StagedScript) {
+    super(code, message);
+    this.script = script;
+  }
+}
+
+interface Task {
+  /** In manifest and alerts; never a file name of the backup. */
+  readonly name: string;
+  readonly label: string;
+  readonly command: string;
+  readonly args: string[];
+  /** Where stdout goes, relative to the stage; undefined: with stderr into the output. */
+  readonly into?: string;
+}
+
+/**
+ * Makes `folder` anew (0700) and runs the scripts in name order, then the commands. Throws ScriptError at the first
+ * that does not exit 0 in time, and `stage-empty` where nothing was left. `onEnd` hears of each that has ended.
+ */
+export async function stage(
+  set: SetConfig,
+  folder: string,
+  onEnd: (script: StagedScript) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  await removeFolder(folder);
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new OffsiteError('stage-failed', `${folder} cannot be made: ${String(cause)}`, { cause });
+  }
+  const tasks = [...scriptsOf(set), ...commandsOf(set)];
+  for (const task of tasks) {
+    signal?.throwIfAborted();
+    const result = await run(task, folder, set, signal);
+    onEnd(result.script);
+    if (result.error !== null) throw result.error;
+  }
+  if (tasks.length > 0 && readdirSync(folder).length === 0) {
+    throw new OffsiteError('stage-empty', `the scripts of the set left nothing in the staging folder`);
+  }
+}
+
+function scriptsOf(set: SetConfig): Task[] {
+  const folder = set.scripts;
+  if (folder === undefined) return [];
+  let names: string[];
+  try {
+    names = readdirSync(folder).sort((one, other) => (one < other ? -1 : 1));
+  } catch (cause) {
+    throw new OffsiteError('stage-failed', `the scripts folder ${folder} cannot be read: ${String(cause)}`, { cause });
+  }
+  // As run-parts(8) does, names that editors and package managers leave behind are no scripts.
+  const isScript = (name: string) => !name.startsWith('.') && !/(~|\.bak|\.orig|\.dpkg-\w+|\.rpm\w+)$/.test(name);
+  return names
+    .filter((name) => isScript(name) && statSync(join(folder, name)).isFile())
+    .map((name) => ({ name, label: join(folder, name), command: join(folder, name), args: [] }));
+}
+
+function commandsOf(set: SetConfig): Task[] {
+  return Object.entries(set.commands).map(([into, command], i) => ({
+    name: `command:${i + 1}`,
+    label: `the command for ${into}`,
+    command: '/bin/sh',
+    // A pipe must not hide that its first half failed; a shell without pipefail goes on without it.
+    args: ['-c', `if (set -o pipefail) 2>/dev/null; then set -o pipefail; fi\n${command}`],
+    into,
+  }));
+}
+
+async function run(
+  task: Task,
+  folder: string,
+  set: SetConfig,
+  signal: AbortSignal | undefined,
+): Promise<{ script: StagedScript; error: ScriptError | null }> {
+  const began = monotonicMilliseconds();
+  const output = new Tail(MAX_OUTPUT);
+  const { exitCode, why, timedOut } = await execute(task, folder, set.scriptTimeout, output, signal);
+  const script: StagedScript = {
+    name: task.name.slice(0, 255),
+    exitCode,
+    seconds: Math.round((monotonicMilliseconds() - began) / 1000),
+    output: output.text(),
+    ...(set.alertOutput && exitCode !== 0 ? { lastLines: lastLines(output.text()) } : {}),
+  };
+  if (exitCode === 0) return { script, error: null };
+  const code = timedOut ? 'script-timeout' : 'script-failed';
+  const shown = lastLines(output.text());
+  const message = `${task.label} ${why}${shown === '' ? '' : `:\n${shown}`}`;
+  return { script, error: new ScriptError(code, message, script) };
+}
+
+interface Ended {
+  exitCode: number | null;
+  why: string;
+  timedOut: boolean;
+}
+
+async function execute(
+  task: Task,
+  folder: string,
+  timeout: number,
+  output: Tail,
+  signal: AbortSignal | undefined,
+): Promise<Ended> {
+  const unrunnable = (why: string): Ended => ({ exitCode: null, why, timedOut: false });
+  try {
+    accessSync(task.command, constants.X_OK);
+  } catch {
+    return unrunnable('is not executable');
+  }
+  const child = spawn(task.command, task.args, {
+    cwd: folder,
+    env: { ...wholeEnvironment(), OFFSITE_STAGE: folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let timedOut = false;
+  const cancel = timer(timeout, () => {
+    timedOut = true;
+    killGroup(child);
+  });
+  const onAbort = () => killGroup(child);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await ended(child, task, folder, output, () => timedOut);
+  } catch (cause) {
+    killGroup(child);
+    return unrunnable(`cannot be run: ${cause instanceof Error ? cause.message : String(cause)}`);
+  } finally {
+    cancel();
+    signal?.removeEventListener('abort', onAbort);
+    // What a script leaves running in the background must not go on writing while its output is read.
+    killGroup(child);
+  }
+}
+
+async function ended(
+  child: ChildProcess,
+  task: Task,
+  folder: string,
+  output: Tail,
+  timedOut: () => boolean,
+): Promise<Ended> {
+  child.stderr?.on('data', (bytes: Buffer) => output.add(bytes));
+  const written =
+    task.into === undefined
+      ? undefined
+      : new Promise<void>((resolve, reject) => {
+          const file = createWriteStream(join(folder, task.into ?? ''), { mode: 0o600, flags: 'wx' });
+          child.stdout?.pipe(file).on('finish', resolve).on('error', reject);
+        });
+  if (written === undefined) child.stdout?.on('data', (bytes: Buffer) => output.add(bytes));
+  const exit = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code, signalName) => {
+      // Whoever still holds the pipes open behind the script's back is killed, so that `close` comes.
+      killGroup(child);
+      const why = timedOut()
+        ? 'ran too long and was killed'
+        : code === null
+          ? `was killed by ${signalName}`
+          : `exited with ${code}`;
+      child.once('close', () => resolve({ exitCode: timedOut() ? null : code, why, timedOut: timedOut() }));
+    });
+  });
+  const [result] = await Promise.all([exit, written]);
+  return result;
+}
+
+function killGroup(child: ChildProcess): void {
+  if (child.pid !== undefined) killProcessGroup(child.pid);
+}
+
+function lastLines(text: string): string {
+  return text.trimEnd().split('\n').slice(-ALERT_LINES).join('\n').slice(-ALERT_BYTES);
+}
+
+/** Keeps the end of a stream of bytes. */
+class Tail {
+  readonly #limit: number;
+  #bytes: Buffer = Buffer.alloc(0);
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  add(bytes: Buffer): void {
+    this.#bytes = Buffer.concat([this.#bytes, bytes]);
+    if (this.#bytes.length > this.#limit) this.#bytes = this.#bytes.subarray(-this.#limit);
+  }
+
+  text(): string {
+    return this.#bytes.toString('utf8');
+  }
+}

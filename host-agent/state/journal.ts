@@ -1,0 +1,157 @@
+/**
+ * The journal of a run under way, or of a full that takes several runs: which part numbers were drawn, which parts are
+ * in the store, and what is in them. A line is a record; a torn last line is dropped. It may be lost at any time: then
+ * the parts are uploaded again under other names.
+ */
+
+import { type FileHandle, open } from 'node:fs/promises';
+import * as z from 'zod';
+import type { ObjectLine } from '../../contract/manifest.ts';
+import type { PartChunk, PartJournal } from '../engine/content-store.ts';
+import { asStateError, readIfThere, removeDurably } from './files.ts';
+
+const objectLine = z.tuple([z.string(), z.number(), z.string(), z.number()]);
+const chunk = z.tuple([z.string(), z.number(), z.number(), z.number(), z.number()]);
+const record = z.discriminatedUnion('is', [
+  z.object({ is: z.literal('begin'), prefix: z.string(), chain: z.string(), recipients: z.array(z.string()) }),
+  z.object({ is: z.literal('attempt'), run: z.string(), attempt: z.number() }),
+  z.object({ is: z.literal('key'), attempt: z.number(), key: z.string(), size: z.number(), sha256: z.string() }),
+  z.object({ is: z.literal('number'), number: z.number() }),
+  z.object({
+    is: z.literal('part'),
+    kind: z.enum(['data', 'meta']),
+    number: z.number(),
+    line: objectLine,
+    chunks: z.array(chunk),
+  }),
+]);
+type Record = z.infer<typeof record>;
+
+/** What an earlier attempt left that can be used. */
+export interface Unfinished {
+  readonly prefix: string;
+  readonly chain: string;
+  /** Fingerprints that its parts are sealed to. */
+  readonly recipients: string[];
+  /** The runs that worked on it, oldest first. */
+  readonly runs: string[];
+  readonly attempts: number;
+  /** The first number never drawn. */
+  readonly nextNumber: number;
+  readonly keyObjects: [attempt: number, key: string, size: number, sha256: string][];
+  readonly parts: { kind: 'data' | 'meta'; number: number; line: ObjectLine; chunks: PartChunk[] }[];
+}
+
+/** Reads a journal; null where there is none, or it does not even say what it is of. */
+export function readJournal(file: string): Unfinished | null {
+  const bytes = readIfThere(file);
+  if (bytes === null) return null;
+  const records: Record[] = [];
+  for (const line of bytes.toString('utf8').split('\n')) {
+    // A killed attempt may leave a torn line; the next one begins with a newline, so only that line is lost.
+    const parsed = parseRecord(line);
+    if (parsed !== null) records.push(parsed);
+  }
+  const [begin] = records;
+  if (begin?.is !== 'begin') return null;
+  const of = <K extends Record['is']>(is: K) =>
+    records.filter((one): one is Extract<Record, { is: K }> => one.is === is);
+  return {
+    prefix: begin.prefix,
+    chain: begin.chain,
+    recipients: begin.recipients,
+    runs: of('attempt').map(({ run }) => run),
+    attempts: Math.max(0, ...of('attempt').map(({ attempt }) => attempt)),
+    nextNumber: [...of('number'), ...of('part')].reduce((next, { number }) => Math.max(next, number + 1), 0),
+    keyObjects: of('key').map(({ attempt, key, size, sha256 }) => [attempt, key, size, sha256]),
+    parts: of('part').map(({ kind, number, line, chunks }) => ({ kind, number, line, chunks })),
+  };
+}
+
+function parseRecord(line: string): Record | null {
+  try {
+    return record.parse(JSON.parse(line));
+  } catch {
+    return null;
+  }
+}
+
+/** Appends to a journal. Numbers and attempts are synced before they are used; parts when the next number is. */
+export class Journal implements PartJournal {
+  readonly #file: string;
+  readonly #handle: FileHandle;
+  #next: number;
+  #tail: Promise<void> = Promise.resolve();
+
+  private constructor(file: string, handle: FileHandle, next: number) {
+    this.#file = file;
+    this.#handle = handle;
+    this.#next = next;
+  }
+
+  /** Continues the journal at `file` (`before`: what is in it), or begins it anew. Throws `state-unwritable`. */
+  static async open(
+    file: string,
+    begin: { prefix: string; chain: string; recipients: string[] },
+    before: Unfinished | null,
+  ): Promise<Journal> {
+    const handle = await asStateError(file, () => open(file, before === null ? 'w' : 'a', 0o600));
+    const journal = new Journal(file, handle, before?.nextNumber ?? 0);
+    // A torn last line must not swallow the next record.
+    if (before !== null) journal.#append('\n');
+    else journal.#write({ is: 'begin', ...begin });
+    return journal;
+  }
+
+  /** Notes a new attempt; durable when it returns. */
+  async attempt(run: string, attempt: number): Promise<void> {
+    this.#write({ is: 'attempt', run, attempt });
+    await this.#sync();
+  }
+
+  keyObject(attempt: number, key: string, size: number, sha256: string): void {
+    this.#write({ is: 'key', attempt, key, size, sha256 });
+  }
+
+  nextNumber(): number {
+    const number = this.#next++;
+    this.#write({ is: 'number', number });
+    return number;
+  }
+
+  numbersDurable(): Promise<void> {
+    return this.#sync();
+  }
+
+  stored(kind: 'data' | 'meta', number: number, line: ObjectLine, chunks: PartChunk[]): void {
+    this.#write({ is: 'part', kind, number, line, chunks });
+  }
+
+  /** Ends writing; the journal stays for the next attempt. */
+  async close(): Promise<void> {
+    await this.#tail.catch(() => undefined);
+    await this.#handle.close().catch(() => undefined);
+  }
+
+  /** The work is committed: the journal is of no more use. */
+  async remove(): Promise<void> {
+    await this.close();
+    await removeDurably(this.#file);
+  }
+
+  #write(one: Record): void {
+    this.#append(`${JSON.stringify(one)}\n`);
+  }
+
+  #append(text: string): void {
+    this.#tail = this.#tail.then(() => asStateError(this.#file, () => this.#handle.appendFile(text)));
+    // The failure is thrown where somebody waits for it.
+    this.#tail.catch(() => undefined);
+  }
+
+  #sync(): Promise<void> {
+    this.#tail = this.#tail.then(() => asStateError(this.#file, () => this.#handle.datasync()));
+    this.#tail.catch(() => undefined);
+    return this.#tail;
+  }
+}
