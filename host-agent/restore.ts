@@ -1,0 +1,110 @@
+/**
+ * Restoring: the plan says what; here it is done.
+ *
+ *     directories, closed to others -> what is there already -> parts: fetch ► hash ► decrypt ► verify ► write
+ *     -> what needs no part -> further names of files -> attributes of directories
+ *
+ * Whatever happens, nothing outside the target is touched, nothing is written that was not verified, no file has its
+ * name before it is complete, and nothing that is there is replaced unless that was asked for. A damaged part costs the
+ * files with content in it, and those alone.
+ */
+
+import { closeSync } from 'node:fs';
+import type { RunReader } from '../repository/run-reader.ts';
+import { Breath } from './restore/breath.ts';
+import { DEFAULT_MEMORY, restoreBudget } from './restore/budget.ts';
+import { ContentRestorer } from './restore/content.ts';
+import { Directories } from './restore/directories.ts';
+import { openTarget } from './restore/directory-handles.ts';
+import { Existing } from './restore/existing.ts';
+import { fetchParts } from './restore/fetch.ts';
+import { Outcome, type RestoreReport } from './restore/outcome.ts';
+import { type Accounts, foreignOwners, readAccounts } from './restore/owners.ts';
+import { Placer } from './restore/placer.ts';
+import type { RestorePlan } from './restore/plan.ts';
+import { startPool } from './restore/pool.ts';
+import { WithoutContent } from './restore/without-content.ts';
+
+export { catFile } from './restore/cat.ts';
+export type { RestoreReport } from './restore/outcome.ts';
+export { type PlanSummary, planRestore, type RestorePlan } from './restore/plan.ts';
+export type { RestoreError } from './restore/report.ts';
+
+export interface RestoreProgress {
+  /** Files and bytes that are complete, of how many. */
+  readonly files: number;
+  readonly bytes: number;
+  readonly ofFiles: number;
+  readonly ofBytes: number;
+}
+
+export interface RestoreOptions {
+  /** The run that the plan was made of. */
+  readonly reader: RunReader;
+  readonly plan: RestorePlan;
+  /** The directory to restore into; made if it is missing. */
+  readonly target: string;
+  /** Replace files and links that differ; else they are kept, and reported. Directories are never replaced. */
+  readonly overwrite?: boolean;
+  /** False leaves everything to whoever restores. Without the rights for it, the same happens, and is reported. */
+  readonly setOwner?: boolean;
+  /** Bytes of memory for parts and their content; 128 MiB if not given. */
+  readonly memory?: number;
+  /** Threads; 0 for none besides the present one. Decided by the plan if not given. */
+  readonly workers?: number;
+  /** This machine's accounts; read from /etc if not given. */
+  readonly accounts?: Accounts;
+  readonly onProgress?: (progress: RestoreProgress) => void;
+  /** Ends the restore after the parts in work: `interrupted`. The same call continues it. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Restores what the plan says and reports entry by entry what could not be. Throws only for what stops everything:
+ * `target-unusable`, `interrupted`, `store-transient`, `store-throttled`. Also then, what is complete stays.
+ */
+export async function restore(options: RestoreOptions): Promise<RestoreReport> {
+  const { reader, plan, target, overwrite = false, setOwner = true, signal } = options;
+  const { table, summary } = plan;
+  const { handle: root, isNew } = openTarget(target);
+  const budget = restoreBudget(plan, options.memory ?? DEFAULT_MEMORY, options.workers);
+  const outcome = new Outcome(plan);
+  const breath = new Breath(signal);
+  const placer = new Placer({ root, overwrite, setOwner });
+  const directories = new Directories(plan, placer, outcome);
+  const existing = new Existing(table, { placer, outcome, breath });
+  const rest = new WithoutContent(table, { placer, outcome, breath });
+  const pool = startPool(budget.workers, { root, overwrite, setOwner });
+  const onPart = () => {
+    options.onProgress?.({ ...outcome.progress, ofFiles: summary.files, ofBytes: summary.bytes });
+  };
+  const consumer = new ContentRestorer(table, { placer, outcome, pool, onPart });
+  try {
+    breath.check();
+    directories.makeAll(isNew);
+    try {
+      await existing.survey(directories);
+      await all(fetchParts({ reader, plan, consumer }, { memory: budget.fetchBytes, breath }), rest.placeAll());
+      await rest.linkAll(existing);
+    } finally {
+      consumer.discardAll();
+      directories.finishAll();
+    }
+    onPart();
+  } finally {
+    await pool[Symbol.asyncDispose]();
+    placer[Symbol.dispose]();
+    closeSync(root);
+  }
+  outcome.notSet.addAll(placer.notSet.take());
+  outcome.notSet.add('xattrs', table.withXattrs.size);
+  if (setOwner) outcome.notSet.add('owner-name', foreignOwners(table, options.accounts ?? readAccounts()));
+  return outcome.report();
+}
+
+/** Waits for all of them also when one fails, and then throws that failure. */
+async function all(...jobs: Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(jobs)) {
+    if (result.status === 'rejected') throw result.reason;
+  }
+}

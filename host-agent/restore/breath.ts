@@ -1,0 +1,32 @@
+/** Long synchronous work lets other work go on now and then, and ends when it is told to. */
+
+import { setImmediate } from 'node:timers/promises';
+import { OffsiteError } from '../../contract/errors.ts';
+import { monotonicMilliseconds } from '../../system/clock.ts';
+
+/** Milliseconds of work between two breaths. */
+const STRETCH = 20;
+
+export class Breath {
+  readonly #signal: AbortSignal | undefined;
+  #last = monotonicMilliseconds();
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+  }
+
+  /** Throws `interrupted` where the signal was given. */
+  check(): void {
+    if (this.#signal?.aborted) {
+      throw new OffsiteError('interrupted', 'interrupted; what is complete is kept, and the same command continues');
+    }
+  }
+
+  /** Waits a moment if it is time to. */
+  async take(): Promise<void> {
+    if (monotonicMilliseconds() - this.#last < STRETCH) return;
+    await setImmediate();
+    this.check();
+    this.#last = monotonicMilliseconds();
+  }
+}

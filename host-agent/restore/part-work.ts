@@ -1,0 +1,182 @@
+/**
+ * What is done with one part, in one thread and without waiting: decrypt, decompress frame by frame, hold each chunk
+ * against its digest, write it to its file, and finish the files that are complete with it.
+ */
+
+import { hash } from 'node:crypto';
+import type { BytePath } from '../../contract/byte-path.ts';
+import { isOffsiteError, OffsiteError } from '../../contract/errors.ts';
+import { openPart } from '../../pgp/part-reader.ts';
+import type { SessionKey } from '../../pgp/session-key.ts';
+import { decompressFrame, isDamage } from '../../repository/objects.ts';
+import type { Attributes } from './entry-table.ts';
+import type { Extents } from './extents.ts';
+import type { Failure } from './report.ts';
+
+/** A file of which the part holds chunks. */
+export interface FileTask {
+  /** Its entry in the plan. */
+  readonly entry: number;
+  readonly directory: BytePath;
+  readonly name: BytePath;
+  readonly size: number;
+  readonly extents: Extents;
+  readonly attributes: Attributes;
+  /** Under which name it is being written, where further parts belong to it; null where this part is all of it. */
+  readonly temporary: BytePath | null;
+}
+
+/** The chunks to take from one part, in the order of its frames; in columns, because there may be many thousands. */
+export interface ChunkTasks {
+  /** Which of the part's files each chunk is for. */
+  readonly files: Uint32Array;
+  readonly frameOffsets: Float64Array;
+  readonly frameLengths: Float64Array;
+  readonly offsets: Float64Array;
+  readonly lengths: Float64Array;
+  /** Where it begins in the file's data, holes left out. */
+  readonly positions: Float64Array;
+  /** SHA-256 of each, 32 bytes. */
+  readonly digests: Uint8Array;
+}
+
+/** A part as it was fetched, and what is wanted of it. Plain data, so that it can go to a worker. */
+export interface PartTask {
+  /** Its object key, for messages. */
+  readonly key: string;
+  readonly bytes: Uint8Array;
+  readonly sessionKey: Uint8Array;
+  readonly files: readonly FileTask[];
+  readonly chunks: ChunkTasks;
+}
+
+export interface PartResult {
+  /** Of files that are not restored: their place in `files`, and why. */
+  readonly failures: readonly (readonly [file: number, failure: Failure])[];
+}
+
+/** Takes the chunks that hold. A file that fails is told once, and gets no further chunk. */
+export interface ChunkTarget {
+  /** A chunk whose digest holds; `isLast` where the part has no further one for this file. Its failure is the file's. */
+  write(task: FileTask, file: number, position: number, bytes: Uint8Array, isLast: boolean): Failure | null;
+  /** The file failed: whatever is open for it is given up. */
+  abandon(task: FileTask, file: number): void;
+}
+
+/** Does one part. `memory` is reused for its content where it is large enough. */
+export function workOnPart(part: PartTask, target: ChunkTarget, memory?: Uint8Array): PartResult {
+  const failures = new Map<number, Failure>();
+  const fail = (file: number, failure: Failure) => {
+    const task = part.files[file];
+    if (failures.has(file) || task === undefined) return;
+    failures.set(file, failure);
+    target.abandon(task, file);
+  };
+  try {
+    const content = openContent(part, memory);
+    new FrameWalk(part, content).each(
+      (file, position, bytes, isLast) => {
+        const task = part.files[file];
+        if (task === undefined || failures.has(file)) return;
+        const failure = target.write(task, file, position, bytes, isLast);
+        if (failure !== null) fail(file, failure);
+      },
+      (file, error) => fail(file, { code: error.code, message: error.message }),
+    );
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    for (const file of part.files.keys()) fail(file, { code: error.code, message: error.message });
+  }
+  return { failures: [...failures] };
+}
+
+function openContent({ key, bytes, sessionKey }: PartTask, memory?: Uint8Array): Buffer {
+  try {
+    // openPart asks a session key for nothing else; the class itself would load the OpenPGP library into every worker.
+    return openPart(bytes, { reveal: () => sessionKey } as unknown as SessionKey, memory);
+  } catch (cause) {
+    if (!isOffsiteError(cause)) throw cause;
+    throw new OffsiteError('part-damaged', `${key} cannot be decrypted`, { cause });
+  }
+}
+
+/** Goes through the chunks of a part, decompressing each frame once. */
+class FrameWalk {
+  readonly #part: PartTask;
+  readonly #content: Buffer;
+
+  constructor(part: PartTask, content: Buffer) {
+    this.#part = part;
+    this.#content = content;
+  }
+
+  each(
+    onChunk: (file: number, position: number, bytes: Uint8Array, isLast: boolean) => void,
+    onDamage: (file: number, error: OffsiteError) => void,
+  ): void {
+    const { files, frameOffsets, frameLengths } = this.#part.chunks;
+    const left = new Uint32Array(this.#part.files.length);
+    for (const file of files) left[file] = (left[file] ?? 0) + 1;
+    for (let start = 0; start < files.length; ) {
+      let end = start + 1;
+      while (
+        end < files.length &&
+        frameOffsets[end] === frameOffsets[start] &&
+        frameLengths[end] === frameLengths[start]
+      ) {
+        end++;
+      }
+      const frame = this.#openFrame(start, end);
+      let bytes = frame;
+      for (let chunk = start; chunk < end; chunk++) {
+        const file = files[chunk] ?? 0;
+        left[file] = (left[file] ?? 0) - 1;
+        // Many files may share a chunk; it is hashed once.
+        if (!(frame instanceof OffsiteError) && (chunk === start || !this.#isSame(chunk - 1, chunk))) {
+          bytes = this.#chunk(frame, chunk);
+        }
+        if (bytes instanceof OffsiteError) onDamage(file, bytes);
+        else onChunk(file, this.#part.chunks.positions[chunk] ?? 0, bytes, left[file] === 0);
+      }
+      start = end;
+    }
+  }
+
+  /** The content of the frame that a range of chunks lies in, or why there is none. */
+  #openFrame(start: number, end: number): Buffer | OffsiteError {
+    const { frameOffsets, frameLengths, offsets, lengths } = this.#part.chunks;
+    const [from, length] = [frameOffsets[start] ?? 0, frameLengths[start] ?? 0];
+    if (from + length > this.#content.length) {
+      return new OffsiteError('listing-invalid', `a location lies behind the end of ${this.#part.key}`);
+    }
+    let expected = 0;
+    for (let chunk = start; chunk < end; chunk++) {
+      expected = Math.max(expected, (offsets[chunk] ?? 0) + (lengths[chunk] ?? 0));
+    }
+    try {
+      return decompressFrame(this.#content.subarray(from, from + length), this.#part.key, { expected });
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return error;
+    }
+  }
+
+  #isSame(one: number, other: number): boolean {
+    const { offsets, lengths } = this.#part.chunks;
+    const isSamePlace = offsets[one] === offsets[other] && lengths[one] === lengths[other];
+    return isSamePlace && this.#digest(one).equals(this.#digest(other));
+  }
+
+  #digest(chunk: number): Buffer {
+    const { buffer, byteOffset } = this.#part.chunks.digests;
+    return Buffer.from(buffer, byteOffset + chunk * 32, 32);
+  }
+
+  #chunk(frame: Buffer, chunk: number): Buffer | OffsiteError {
+    const { offsets, lengths } = this.#part.chunks;
+    const from = offsets[chunk] ?? 0;
+    const bytes = frame.subarray(from, from + (lengths[chunk] ?? 0));
+    if (bytes.length === lengths[chunk] && hash('sha256', bytes, 'buffer').equals(this.#digest(chunk))) return bytes;
+    return new OffsiteError('content-damaged', `a chunk in ${this.#part.key} has not the hash that the listing says`);
+  }
+}

@@ -1,0 +1,91 @@
+/** Threads that work on parts: decryption, decompression, hashing and writing on every core. */
+
+import { setImmediate } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import type { PartTask } from './part-work.ts';
+import { type PartReply, PartWorker } from './part-worker.ts';
+import type { PlacerOptions } from './placer.ts';
+
+export interface PartPool extends AsyncDisposable {
+  /** Works on a part, whose bytes must not be used any more. */
+  run(part: PartTask): Promise<PartReply>;
+}
+
+/** `workers` threads, or none but the present one where it is 0. `options`: null to verify without writing. */
+export function startPool(workers: number, options: PlacerOptions | null): PartPool {
+  return workers === 0 ? new InlinePool(options) : new ThreadPool(workers, options);
+}
+
+class InlinePool implements PartPool {
+  readonly #worker: PartWorker;
+
+  constructor(options: PlacerOptions | null) {
+    this.#worker = new PartWorker(options);
+  }
+
+  async run(part: PartTask): Promise<PartReply> {
+    await setImmediate();
+    return this.#worker.run(part);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#worker[Symbol.dispose]();
+  }
+}
+
+class ThreadPool implements PartPool {
+  readonly #threads: Thread[];
+
+  constructor(workers: number, options: PlacerOptions | null) {
+    this.#threads = Array.from({ length: workers }, () => new Thread(options));
+  }
+
+  run(part: PartTask): Promise<PartReply> {
+    const [first, ...others] = this.#threads;
+    if (first === undefined) throw new RangeError('a pool without threads');
+    return others.reduce((least, thread) => (thread.load < least.load ? thread : least), first).run(part);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.stop()));
+  }
+}
+
+/** One thread; it answers in the order in which it was asked. */
+class Thread {
+  readonly #worker: Worker;
+  readonly #waiting: PromiseWithResolvers<PartReply>[] = [];
+  #failure: Error | undefined;
+
+  constructor(options: PlacerOptions | null) {
+    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options });
+    this.#worker.on('message', (reply: PartReply) => this.#waiting.shift()?.resolve(reply));
+    this.#worker.on('error', (error: Error) => this.#fail(error));
+    this.#worker.on('exit', () => this.#fail(new Error('a worker thread ended too early')));
+  }
+
+  get load(): number {
+    return this.#waiting.length;
+  }
+
+  run(part: PartTask): Promise<PartReply> {
+    const answer = Promise.withResolvers<PartReply>();
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    this.#waiting.push(answer);
+    const { bytes, chunks } = part;
+    // Only memory that is the part's alone can be handed over.
+    const own = bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
+    const columns = Object.values(chunks).map((column) => column.buffer);
+    this.#worker.postMessage({ ...part, bytes: own }, [own.buffer as ArrayBuffer, ...columns]);
+    return answer.promise;
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const answer of this.#waiting.splice(0)) answer.reject(this.#failure);
+  }
+}

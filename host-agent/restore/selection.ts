@@ -1,0 +1,52 @@
+/** The entries that a restore asks for: what was named, all beneath it, and the directories above it. */
+
+import { type BytePath, displayPath } from '../../contract/byte-path.ts';
+import type { Entry } from '../../contract/entry.ts';
+import { OffsiteError } from '../../contract/errors.ts';
+import type { ListingDamage } from '../../repository/listing.ts';
+import type { RunReader } from '../../repository/run-reader.ts';
+import { ancestorsOf, requestedPaths } from './paths.ts';
+
+export interface Selected {
+  readonly entry: Entry;
+  /** True for a directory that was not asked for and only leads to something that was. */
+  readonly isAncestor: boolean;
+}
+
+/**
+ * The selected entries in the listing's order; all of them where no path is named. Throws `path-not-found` at the end,
+ * naming every path that is not in the listing.
+ */
+export async function* selectEntries(
+  reader: RunReader,
+  paths: readonly BytePath[],
+  onDamage: (damage: ListingDamage) => void,
+): AsyncGenerator<Selected, void, void> {
+  const requested = paths.length === 0 ? ['' as BytePath] : requestedPaths(paths);
+  const missing: BytePath[] = [];
+  const given = new Set<BytePath>();
+  let damaged = false;
+  const note = (damage: ListingDamage) => {
+    damaged = true;
+    onDamage(damage);
+  };
+  for (const path of requested) {
+    for (const above of ancestorsOf(path).filter((one) => !given.has(one))) {
+      given.add(above);
+      // One that cannot be read is made without its attributes.
+      const entry = await reader.entry(above, () => {});
+      if (entry !== null) yield { entry, isAncestor: true };
+    }
+    let found = path === '';
+    for await (const entry of reader.entries(path, note)) {
+      found = true;
+      yield { entry, isAncestor: false };
+    }
+    // Where the listing is damaged it may have been there, and the damage is told anyway.
+    if (!found && !damaged) missing.push(path);
+  }
+  if (missing.length > 0) {
+    const names = missing.map(displayPath).join(', ');
+    throw new OffsiteError('path-not-found', `not in run ${reader.signed.manifest.run}: ${names}`);
+  }
+}
