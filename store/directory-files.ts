@@ -31,13 +31,16 @@ export async function writeDurably(path: string, body: Uint8Array): Promise<stri
 
 /**
  * Gives a written file its name; false where the name is taken. Over NFS a repeated request can answer "taken"
- * although the first one did it: then the name leads to our own file.
+ * although the first one did it: then the name leads to our own file. The file and its folder are ours, so EPERM means
+ * a file system without hard links (link(2)), such as FAT.
  */
 export async function linkUnlessTaken(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to);
     return true;
   } catch (error) {
+    if (errno(error) === 'EPERM')
+      throw Object.assign(new Error('no hard links here', { cause: error }), { code: 'ENOTSUP' });
     if (errno(error) !== 'EEXIST') throw error;
     const [own, taken] = await Promise.all([lstat(from), lstat(to)]);
     if (taken.isDirectory()) throw Object.assign(new Error(`${to} is a folder`), { code: 'EISDIR' });

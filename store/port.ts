@@ -7,10 +7,18 @@
  *   a part of an object. When it has returned, the object survives a power cut.
  * - **Compare and swap.** `put` with condition `{ etag }` replaces the object only while it is the one that had this
  *   etag; else `store-changed` (also where it is absent). Of racing callers with one etag exactly one succeeds.
- * - **Lost replies.** A put may have happened although it threw `store-transient`. A caller that tries again and is
- *   told `store-exists` must compare; keys that carry the SHA-256 of their content need no comparison.
+ * - **Lost replies.** A put may have happened although it threw `store-transient`. Whoever tries again, as the retry
+ *   wrapper does, may then be told `store-exists` or `store-changed` because of its own earlier try. Nobody below the
+ *   caller can judge that, since a host with a job may not read: the caller must compare, or use keys that carry the
+ *   SHA-256 of their content, or bytes that only it can have written. A counter by compare-and-swap may count twice.
  * - **Read after write.** After `put` has returned, `get`, `head` and `list` of every caller see it.
  * - **Order.** `list` and `listFolders` yield keys in bytewise order of their UTF-8 form, each once, also across pages.
+ * - **Keys** (store/keys-safety.ts) are valid Unicode without control characters, 1,024 bytes of UTF-8 at most (with
+ *   the store's own prefix, where it has one), in segments of 1 to 255 bytes that are neither `.` nor `..`; the first is
+ *   not `.offsite`. Others are refused with `object-key-invalid`, and what lies in a store under other names is not
+ *   listed. No key may be the folder of another one (`a` beside `a/b`): a directory cannot hold both.
+ * - **No store.** Where the bucket or directory itself is missing, everything is `store-absent`, lists too: an empty
+ *   list means an empty store.
  * - **No delete.** Nothing in this version removes an object.
  *
  * Errors are OffsiteErrors: `store-absent`, `store-exists`, `store-changed`, `store-denied`, `store-cold` (must be
@@ -21,8 +29,8 @@ export interface ObjectStore {
   readonly url: string;
 
   /**
-   * Writes one object. `sha256` (lowercase hex) is checked by the store against what arrived; callers that know it
-   * pass it. Keys are valid UTF-8, without empty, `.` or `..` segments, 1,024 bytes at most.
+   * Writes one object. `sha256` (lowercase hex) is checked by the store against what arrived (`store-transient` if it
+   * differs); callers that know it pass it. The body must not change until the promise is settled.
    */
   put(key: string, body: Uint8Array, options: PutOptions): Promise<{ etag: string }>;
 
@@ -54,14 +62,15 @@ export interface ListedObject {
 }
 
 export interface ObjectInfo extends ListedObject {
-  /** Changes whenever the content is replaced; opaque. */
+  /** Changes whenever the content is replaced by other content, and may return with it; opaque. */
   readonly etag: string;
-  /** SHA-256 of the content, lowercase hex, as the store computed it; null where it has none. */
+  /** SHA-256 of the content, lowercase hex, as the store computed it; null where it has none, or `get` was not told it. */
   readonly sha256: string | null;
   /** True where `get` would answer `store-cold`. */
   readonly cold: boolean;
 }
 
+/** May compute `etag` and `sha256` from `body` when they are asked for: ask before changing the body. */
 export interface StoredObject extends ObjectInfo {
   readonly body: Buffer;
 }

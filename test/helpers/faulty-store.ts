@@ -76,7 +76,10 @@ export function faultyStore(
       faulty('put', key, async () => {
         if (body.length > left) throw new OffsiteError('store-full', `${key}: no room is left, by script.`);
         left -= body.length;
-        return await inner.put(key, body, options);
+        return await inner.put(key, body, options).catch((error) => {
+          left += body.length;
+          throw error;
+        });
       }),
     get: (key, options) => faulty('get', key, () => inner.get(key, options)),
     head: (key) => faulty('head', key, () => inner.head(key)),

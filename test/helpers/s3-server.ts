@@ -33,7 +33,7 @@ export interface ServedFault {
   readonly key?: RegExp;
   times?: number;
   /** Close the connection before doing it, after doing it (a lost reply), in the middle of the answer; or answer so. */
-  readonly does: 'reset-before' | 'reset-after' | 'reset-midway' | 'hang' | { status: number; code: string };
+  readonly does: 'reset-before' | 'reset-after' | 'reset-midway' | { status: number; code: string };
 }
 
 export interface S3Server {
@@ -91,7 +91,6 @@ async function handle(server: S3Server, incoming: IncomingMessage, response: Ser
   const body = await buffer(incoming);
   const fault = takeFault(server, request);
   if (fault === 'reset-before') return void response.destroy();
-  if (fault === 'hang') return;
   try {
     if (fault !== null && typeof fault === 'object') throw new Refusal(fault.status, fault.code);
     const answer = answerTo(server, request, body);
