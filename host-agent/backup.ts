@@ -15,6 +15,7 @@ import type { SetJob } from '../contract/job.ts';
 import { objectKey } from '../contract/keys.ts';
 import { aliveKind, skippedKind, startedKind } from '../contract/run-notes.ts';
 import { expiryNotice, type PublicKey } from '../pgp/keys.ts';
+import { discarding } from '../store/discard.ts';
 import type { ObjectStore } from '../store/port.ts';
 import { mayBeOwnDoing } from '../store/retry.ts';
 import { type Clock, every } from '../system/clock.ts';
@@ -68,6 +69,9 @@ export interface Asked {
   readonly set: SetJob;
 }
 
+/** Where a set's state is; beside it the state folder may hold the identity. */
+const setFolder = (config: HostConfig, set: string): string => join(config.state, 'sets', set);
+
 export interface BackupOptions {
   readonly set: string;
   readonly type: RunType | 'auto';
@@ -85,7 +89,7 @@ export async function backupSet(options: BackupOptions, ports: AgentPorts): Prom
   if (set === undefined) throw new OffsiteError('config-invalid', `no set ${options.set} in the config`);
   const started = ports.clock.now();
   const run = options.asked?.run ?? randomRunId(started, secureRandom(6));
-  const folder = join(config.state, options.set);
+  const folder = setFolder(config, options.set);
   makeFolder(folder);
   const memory = new RunMemory(folder, identity.prefix);
   const lock = await takeLock(options, run, started, ports);
@@ -257,7 +261,7 @@ async function makeRun(making: Making, ports: AgentPorts): Promise<RunResult> {
   }
 }
 
-const stageFolder = ({ options }: Making, { config }: AgentPorts) => join(config.state, options.set, 'stage');
+const stageFolder = ({ options }: Making, { config }: AgentPorts) => join(setFolder(config, options.set), 'stage');
 
 /** The staging folder when the scripts have run; null where the set has none. */
 async function stageSet(making: Making, scripts: StagedScript[], ports: AgentPorts): Promise<string | null> {
@@ -282,6 +286,73 @@ interface Placed {
   readonly staging: string | null;
   readonly scripts: readonly StagedScript[];
   readonly states: StateFolder;
+}
+
+/**
+ * What a run would do: scans, reads and counts, and writes nothing to the store and nothing that lasts to the host.
+ * Scripts and commands are not run.
+ */
+export async function dryRun(options: BackupOptions, ports: AgentPorts): Promise<RunResult> {
+  const { identity, config } = ports;
+  const set = config.sets[options.set];
+  if (set === undefined) throw new OffsiteError('config-invalid', `no set ${options.set} in the config`);
+  const started = ports.clock.now();
+  const run = randomRunId(started, secureRandom(6));
+  const of = { prefix: identity.prefix, set: options.set };
+  const recipients = ports.recipients.map(({ fingerprint }) => fingerprint).sort();
+  const memory = new RunMemory(setFolder(config, options.set), identity.prefix);
+  const position = await positionAlone(
+    { store: ports.store, anchor: ports.recipients.slice(0, 1) },
+    of,
+    memory.ledger(),
+  );
+  const states = new StateFolder(join(setFolder(config, options.set), 'states'));
+  const plan = await planRun({ ...of, type: options.type, recipients, now: started }, position, { states, config });
+  const folder = join(setFolder(config, options.set), 'dry-run');
+  makeFolder(folder);
+  try {
+    const nowhere = discarding(ports.store.url);
+    const place = { ...of, run };
+    const attemptOf = { ...place, start: started, recipients: ports.recipients, extraVerify: options.extraVerify };
+    const attempt = await beginAttempt(attemptOf, plan, { store: nowhere, folder });
+    const tally = new RunTally(ports.onWarning);
+    const { onProgress, signal, agent } = ports;
+    const stored = await storeRun(
+      {
+        place,
+        config,
+        set,
+        seed: await identity.seedOf(options.set),
+        stage: null,
+        scripts: [],
+        folder,
+        never: [config.state, ...ports.never],
+        plan,
+        attempt,
+        tally,
+        onProgress,
+        signal,
+      },
+      { store: nowhere, states: new StateFolder(join(folder, 'states')) },
+    );
+    await attempt.journal.close();
+    const head: RunHead = {
+      name: ports.host,
+      ...place,
+      policy: null,
+      due: null,
+      started,
+      agent,
+      recipients,
+      config: set,
+    };
+    const { outcome, gates } = stored;
+    const found = { outcome, gates, scripts: [], tally, finished: ports.clock.now() };
+    const { manifest } = encodeManifest(manifestOf(head, plan, position, stored.stored, found));
+    return { set: options.set, run: null, outcome: 'dry-run', manifest, error: null };
+  } finally {
+    await removeFolder(folder);
+  }
 }
 
 async function storeAndPublish(making: Making, placed: Placed, ports: AgentPorts) {

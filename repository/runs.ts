@@ -64,11 +64,26 @@ export async function readRun(
   try {
     const signed = await ports.manifests.read(place);
     const isSuspect = signed.manifest.outcome === 'suspect';
-    const acceptance = isSuspect ? await readAcceptance(ports.store, place, signed.payloadHash, ports.anchor) : null;
+    const acceptance = isSuspect ? await acceptanceOf(ports, place, signed.payloadHash) : null;
     return { place, signed, refused: null, acceptance };
   } catch (error) {
     if (!isRefusal(error)) throw error;
     return { place, signed: null, refused: error, acceptance: null };
+  }
+}
+
+/** The acceptance of exactly this manifest; one that is forged, damaged or of another manifest is none. */
+export async function acceptanceOf(
+  ports: { store: ObjectStore; anchor: readonly PublicKey[] },
+  place: RunPlace,
+  payloadHash: string,
+): Promise<Acceptance | null> {
+  try {
+    const acceptance = await readAcceptance(ports.store, ports.anchor, place);
+    return acceptance?.payload === payloadHash ? acceptance : null;
+  } catch (error) {
+    if (isRefusal(error)) return null;
+    throw error;
   }
 }
 

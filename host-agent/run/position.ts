@@ -6,9 +6,15 @@
 import { isOffsiteError } from '../../contract/errors.ts';
 import type { SetJob } from '../../contract/job.ts';
 import type { PublicKey } from '../../pgp/keys.ts';
-import { readAcceptance } from '../../repository/acceptance.ts';
 import { ManifestReader } from '../../repository/manifests.ts';
-import { forkedRuns, isAccepted, listManifests, type RunRecord, readRuns } from '../../repository/runs.ts';
+import {
+  acceptanceOf,
+  forkedRuns,
+  isAccepted,
+  listManifests,
+  type RunRecord,
+  readRuns,
+} from '../../repository/runs.ts';
 import type { ObjectStore } from '../../store/port.ts';
 import type { Ledger } from '../state/ledger.ts';
 
@@ -76,7 +82,7 @@ async function positionOfMemory(
   let { base } = own;
   if (own.outcome === 'suspect') {
     const place = { ...of, run: own.run };
-    const acceptance = await readAcceptance(ports.store, place, own.payload, ports.anchor);
+    const acceptance = await acceptanceOf(ports, place, own.payload);
     if (acceptance !== null) base = { run: own.run, payload: own.payload };
   }
   return { ...after(own), base, isForked: false, stateLost: false, ledgerUnknown: false };

@@ -1,0 +1,73 @@
+/** The command line: one file a command under commands/; this one puts them together and turns errors into exit codes. */
+
+import { Command, CommanderError } from 'commander';
+import { OffsiteError, toOffsiteError } from '../contract/errors.ts';
+import { VERSION } from '../contract/version.ts';
+import { commandLine, setExitCode } from '../system/process.ts';
+import { addAccept } from './commands/accept.ts';
+import { addBackup } from './commands/backup.ts';
+import { addCat } from './commands/cat.ts';
+import { addInit } from './commands/init.ts';
+import { addKeys } from './commands/keys.ts';
+import { addLs } from './commands/ls.ts';
+import { addRestore } from './commands/restore.ts';
+import { addRuns } from './commands/runs.ts';
+import { addTrust } from './commands/trust.ts';
+import { ExitCode } from './exit-code.ts';
+import { Output } from './ui/output.ts';
+
+const HELP = `
+Exit codes: 0 done and complete, 1 failed, 2 usage or config, 3 done but partial or suspect, 75 busy.
+
+Examples:
+  offsite keys generate --name 'Jo Doe' --email jo@example.org --out ~/offsite-keys
+  offsite init --store s3://my-backups --recipient ~/offsite-keys/public.asc
+  offsite backup
+  offsite restore latest --store s3://my-backups --key ~/offsite-keys/private.asc --to /restored`;
+
+function program(): Command {
+  const offsite = new Command('offsite')
+    .description('Encrypted off-site backup: hosts can write and never read; whoever holds the private key restores.')
+    .version(VERSION)
+    .option('--config <FILE>', 'host config (else $OFFSITE_CONFIG, else /etc/offsite/config.yml)')
+    .option(
+      '--store <URL>',
+      'file:///dir or s3://bucket[/prefix][?region=R&endpoint=URL] (else $OFFSITE_STORE, else the config)',
+    )
+    .option('--json', 'print one JSON document on stdout and nothing else')
+    .option('--quiet', 'print nothing unless something is wrong')
+    .option('--no-color', 'no colors')
+    .addHelpText('after', HELP)
+    .showHelpAfterError('Run with --help to see how it is used.')
+    .exitOverride();
+  for (const add of [addKeys, addInit, addTrust, addBackup, addRuns, addLs, addCat, addRestore, addAccept]) {
+    add(offsite);
+  }
+  return offsite;
+}
+
+/** Runs the command line; the exit code. Everything that goes wrong is printed here, once. */
+async function main(words: readonly string[]): Promise<number> {
+  let code = 0;
+  try {
+    await program().parseAsync([...words], { from: 'user' });
+  } catch (error) {
+    code = report(error, words);
+  }
+  return code;
+}
+
+function report(error: unknown, words: readonly string[]): number {
+  // commander has printed what it had to say: help and version are no errors, the rest is usage.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof ExitCode) return error.code;
+  const known = toOffsiteError(error);
+  new Output({
+    json: words.includes('--json'),
+    quiet: words.includes('--quiet'),
+    color: !words.includes('--no-color'),
+  }).error(known);
+  return known instanceof OffsiteError ? known.exitCode : 1;
+}
+
+setExitCode(await main(commandLine()));
