@@ -36,6 +36,7 @@ import { FOLDER_MODE, Folders, syncFolder } from './directory-folders.ts';
 import { listObjectFolders, listObjects } from './directory-list.ts';
 import { assertKey, assertPrefix, RESERVED_FOLDER } from './keys-safety.ts';
 import type { ListedObject, ObjectInfo, ObjectStore, PutOptions, StoredObject } from './port.ts';
+import { ReadObject } from './read-object.ts';
 
 export interface DirectoryOptions {
   /** Make the folder a store if it is none: for `offsite init` and tests. */
@@ -233,34 +234,6 @@ class DirectoryStore implements ObjectStore {
 }
 
 type OpenObject = NonNullable<Awaited<ReturnType<typeof openObject>>>;
-
-/** Its hash is computed when it is asked for: who restores hashes the content anyway, and that is half of the cost. */
-class ReadObject implements StoredObject {
-  readonly cold = false;
-  readonly key: string;
-  readonly lastModified: Date;
-  readonly body: Buffer;
-  #sha256: string | undefined;
-
-  constructor(key: string, lastModified: Date, body: Buffer) {
-    this.key = key;
-    this.lastModified = lastModified;
-    this.body = body;
-  }
-
-  get size(): number {
-    return this.body.length;
-  }
-
-  get etag(): string {
-    return this.sha256;
-  }
-
-  get sha256(): string {
-    this.#sha256 ??= createHash('sha256').update(this.body).digest('hex');
-    return this.#sha256;
-  }
-}
 
 function changed(key: string): OffsiteError {
   return new OffsiteError('store-changed', `${key} is not what it was when it was read.`);

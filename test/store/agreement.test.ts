@@ -48,7 +48,7 @@ describe('directory, memory and S3', () => {
         const [expected, ...others] = await Promise.all(stores.map((store) => play(store, steps, asked)));
         for (const other of others) assert.deepEqual(other, expected);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 });
