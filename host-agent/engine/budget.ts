@@ -23,12 +23,12 @@ export interface Budget {
 export function planBudget(options: { memory: number; partSize: number; lastRunBytes: number }): Budget {
   const available = options.memory - BASE_BYTES - WINDOW_BYTES;
   const wanted = Math.max(options.partSize, Math.ceil(options.lastRunBytes / MAX_PARTS / 2 ** 20) * 2 ** 20);
-  // A part exists three times at the least: gathered, sealed and in flight, and opened again by sample.
+  // A part exists three times at the least: gathered, opened again by sample, and sealed and in flight.
   const largest = Math.floor(available / 3 / 2 ** 20) * 2 ** 20;
   if (largest < MIN_PART_SIZE) {
     throw new OffsiteError('memory-too-small', `memory: ${options.memory} bytes leave no room for parts of 8 MiB`);
   }
   const partSize = Math.min(wanted, largest);
-  const uploads = Math.min(MAX_UPLOADS, Math.max(1, Math.floor(available / partSize) - 2));
+  const uploads = Math.min(MAX_UPLOADS, Math.max(1, Math.floor(available / partSize) - 2 - 1));
   return { partSize, uploads };
 }

@@ -5,9 +5,13 @@
 
 import { constants, zstdCompressSync } from 'node:zlib';
 import type { Location } from '../../contract/entry.ts';
+import { collectYoungGarbage } from '../../system/memory.ts';
 
 /** Chunks below this are gathered; bigger ones have a frame of their own. */
 export const GROUP_BYTES = 256 * 2 ** 10;
+
+/** Each frame leaves about as much garbage as it had content; it is collected after so many bytes of it. */
+const GARBAGE_BYTES = 16 * 2 ** 20;
 
 /** Takes finished frames; answers where the frame lies. */
 export interface FrameSink {
@@ -21,6 +25,7 @@ export class FrameBuilder {
   readonly #group = Buffer.allocUnsafe(GROUP_BYTES);
   #grouped = 0;
   #waiting: Location[] = [];
+  #garbage = 0;
 
   /** `source`: the place of this run in the `sources` table. */
   constructor(sink: FrameSink, options: { level: number; source: number }) {
@@ -61,6 +66,11 @@ export class FrameBuilder {
   #emit(content: Uint8Array, locations: Location[]): void {
     const frame = compressFrame(content, this.#level);
     const { part, frameOffset } = this.#sink.append(frame);
+    this.#garbage += content.length;
+    if (this.#garbage >= GARBAGE_BYTES) {
+      this.#garbage = 0;
+      collectYoungGarbage();
+    }
     for (const location of locations) {
       location.part = part;
       location.frameOffset = frameOffset;
