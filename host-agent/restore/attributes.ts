@@ -23,6 +23,8 @@ import type { NotSetCounts } from './report.ts';
 /** An open handle that neither reads nor writes: works on FIFOs and devices without waking them. See open(2). */
 export const O_PATH = 0o10000000;
 const SET_ID = 0o6000;
+/** Nobody's number: to chown() it means "leave it". */
+const NO_ID = 2 ** 32 - 1;
 
 /** What the caller's rights, or the file system of the target, do not allow. */
 const REFUSED = new Set(['EPERM', 'EACCES', 'EINVAL', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EOVERFLOW']);
@@ -68,7 +70,7 @@ export class AttributeSetter {
 
   /** Whoever cannot set the owner can still set the group, if it is one of theirs. False where the owner is not set. */
   #own({ uid, gid }: Attributes, chown: (uid: number, gid: number) => void): boolean {
-    if (this.#setOwner) {
+    if (this.#setOwner && uid !== NO_ID && gid !== NO_ID) {
       try {
         chown(uid, gid);
         return true;

@@ -75,6 +75,8 @@ export class Directories {
         this.#outcome.fail(index, failureOf(error));
       }
     }
+    const mode = this.#loosened.get(TOP);
+    if (mode !== undefined) fchmodSync(this.#placer.handles.get('' as BytePath), mode);
   }
 
   #finish(index: number): void {

@@ -20,7 +20,8 @@ export interface Attributes {
   readonly nanoseconds: number;
 }
 
-const DIGEST = 32;
+/** Of a SHA-256. */
+export const DIGEST_BYTES = 32;
 
 export class EntryTable {
   readonly types: EntryType[] = [];
@@ -62,7 +63,7 @@ export class EntryTable {
   readonly chunkEntries: number[] = [];
   /** Where the chunk begins in its file's data, holes left out. */
   readonly chunkPositions: number[] = [];
-  #digests = Buffer.alloc(1024 * DIGEST);
+  #digests = Buffer.alloc(1024 * DIGEST_BYTES);
 
   get length(): number {
     return this.types.length;
@@ -116,7 +117,12 @@ export class EntryTable {
 
   /** SHA-256 of a chunk's content. */
   digest(chunk: number): Buffer {
-    return this.#digests.subarray(chunk * DIGEST, (chunk + 1) * DIGEST);
+    return this.#digests.subarray(chunk * DIGEST_BYTES, (chunk + 1) * DIGEST_BYTES);
+  }
+
+  /** The same, copied to a place in other memory. */
+  copyDigest(chunk: number, target: Uint8Array, at: number): void {
+    this.#digests.copy(target, at, chunk * DIGEST_BYTES, (chunk + 1) * DIGEST_BYTES);
   }
 
   attributes(index: number): Attributes {
@@ -143,12 +149,12 @@ export class EntryTable {
   }
 
   #setDigest(chunk: number, base64: string): void {
-    if ((chunk + 1) * DIGEST > this.#digests.length) {
+    if ((chunk + 1) * DIGEST_BYTES > this.#digests.length) {
       const grown = Buffer.alloc(this.#digests.length * 2);
       grown.set(this.#digests);
       this.#digests = grown;
     }
-    this.#digests.write(base64, chunk * DIGEST, DIGEST, 'base64');
+    this.#digests.write(base64, chunk * DIGEST_BYTES, DIGEST_BYTES, 'base64');
   }
 
   #countOwner(kind: 'user' | 'group', name: BytePath | undefined, id: number): void {

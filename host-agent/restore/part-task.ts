@@ -1,7 +1,7 @@
 /** From a fetched part and the chunks wanted of it to the plain data that a thread works on. */
 
 import type { SessionKey } from '../../pgp/session-key.ts';
-import type { EntryTable } from './entry-table.ts';
+import { DIGEST_BYTES, type EntryTable } from './entry-table.ts';
 import type { FileTask, PartTask } from './part-work.ts';
 
 export function partTask(
@@ -20,22 +20,24 @@ export function partTask(
     }
     return place;
   };
-  const column = (values: readonly number[]) => Float64Array.from(chunks, (chunk) => values[chunk] ?? 0);
-  const digests = new Uint8Array(chunks.length * 32);
-  for (const [i, chunk] of chunks.entries()) digests.set(table.digest(chunk), i * 32);
-  return {
-    key,
-    bytes,
-    sessionKey: Uint8Array.from(sessionKey.reveal()),
-    chunks: {
-      files: chunks.map((chunk) => placeOf(table.chunkEntries[chunk] ?? 0)),
-      frameOffsets: column(table.chunkFrameOffsets),
-      frameLengths: column(table.chunkFrameLengths),
-      offsets: column(table.chunkOffsets),
-      lengths: column(table.chunkLengths),
-      positions: column(table.chunkPositions),
-      digests,
-    },
-    files,
+  const columns = {
+    files: new Uint32Array(chunks.length),
+    frameOffsets: new Float64Array(chunks.length),
+    frameLengths: new Float64Array(chunks.length),
+    offsets: new Float64Array(chunks.length),
+    lengths: new Float64Array(chunks.length),
+    positions: new Float64Array(chunks.length),
+    digests: new Uint8Array(chunks.length * DIGEST_BYTES),
   };
+  for (let i = 0; i < chunks.length; i++) {
+    const chunk = chunks[i] ?? 0;
+    columns.files[i] = placeOf(table.chunkEntries[chunk] ?? 0);
+    columns.frameOffsets[i] = table.chunkFrameOffsets[chunk] ?? 0;
+    columns.frameLengths[i] = table.chunkFrameLengths[chunk] ?? 0;
+    columns.offsets[i] = table.chunkOffsets[chunk] ?? 0;
+    columns.lengths[i] = table.chunkLengths[chunk] ?? 0;
+    columns.positions[i] = table.chunkPositions[chunk] ?? 0;
+    table.copyDigest(chunk, columns.digests, i * DIGEST_BYTES);
+  }
+  return { key, bytes, sessionKey: Uint8Array.from(sessionKey.reveal()), chunks: columns, files };
 }
