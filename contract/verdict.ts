@@ -58,7 +58,7 @@ export const verdictKind = documentKind('verdict', {
     prefix: field.prefix.nullable(),
     payload: field.sha256.nullable(),
     sequence: field.sequence.nullable(),
-    type: z.enum(['full', 'incremental']).nullable(),
+    backup: z.enum(['full', 'incremental']).nullable(),
     promoted: z.string().max(64).nullable(),
     /** When the store received the manifest, by the store's clock. */
     received: field.instant.nullable(),
@@ -105,7 +105,8 @@ export const expectedKind = documentKind('expected', {
     policy: field.policy,
     due: field.instant,
     deadline: field.instant,
-    type: z.enum(['full', 'incremental']),
+    /** `type` is every document's own. */
+    backup: z.enum(['full', 'incremental']),
     /** Seconds over which the hosts spread their starts. */
     splay: z.int().min(0).max(86_400),
     /** SHA-256 of the fleet file version that it was made from. */

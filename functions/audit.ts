@@ -1,0 +1,82 @@
+/**
+ * Audit: is everything there that should be? It runs every quarter of an hour, and whatever happened in between (events
+ * lost, functions dead, itself not running for days) it finds out from the store and the clock.
+ *
+ * It judges every slot whose deadline has passed since it last did, and those it left open: by the verdicts that are
+ * there, by the manifests it finds itself, and at last by the silence. What cannot be judged now stays open, and never
+ * keeps the others from being judged. Its place moves on when all that was recorded; dying before that does it all again.
+ */
+
+import { FORMAT } from '../contract/document.ts';
+import { instantText } from '../contract/ids.ts';
+import { objectKey } from '../contract/keys.ts';
+import { type AuditState, auditStateKind } from '../contract/verdict.ts';
+import { auditFleetFile } from './lib/audit-fleet.ts';
+import { auditSlot, type SlotReport } from './lib/audit-slot.ts';
+import { isRace, putDocument, readDocument } from './lib/documents.ts';
+import { beginPass, type Pass } from './lib/pass.ts';
+import { LONGEST_DEADLINE, slotsToJudge } from './lib/slots-to-judge.ts';
+import { tellUntold } from './lib/tell-untold.ts';
+import type { Stack } from './stack.ts';
+
+export interface Audited {
+  /** Slots looked at, by due minute. */
+  readonly slots: readonly SlotReport[];
+  /** Slots left open. */
+  readonly open: number;
+  /** Problems told that somebody had recorded and not told. */
+  readonly toldAnew: number;
+  /** What went wrong. Whoever runs this must fail where there is any, so that somebody is told. */
+  readonly errors: readonly unknown[];
+}
+
+const STATE_KEY = objectKey({ kind: 'audit-state' });
+
+/** One audit of everything. Two at once do no harm. Throws where it cannot even tell what to look at. */
+export async function audit(stack: Stack): Promise<Audited> {
+  const now = stack.clock.now();
+  const { document, condition } = await readDocument(stack.store, STATE_KEY, auditStateKind);
+  const state = document ?? (await firstState(stack, now));
+  const pass = await beginPass(stack, oldestInstant(state));
+  const errors: unknown[] = [];
+
+  errors.push(...(await auditFleetFile(pass)));
+  const slots: SlotReport[] = [];
+  for (const name of await slotsToJudge(pass, state, now)) {
+    const isNew = !state.open.some(({ policy, due }) => policy === name.policy && due === instantText(name.due));
+    const report = await auditSlot(pass, name, { isNew });
+    errors.push(...report.errors);
+    slots.push(report);
+  }
+  const open = slots.filter(({ isClosed }) => !isClosed).map(({ policy, due }) => ({ policy, due: instantText(due) }));
+  const untold = await tellUntold(pass, new Date(state.told), now);
+  errors.push(...untold.errors);
+
+  const told = instantText(untold.allToldBefore);
+  await save(pass, { type: auditStateKind.type, format: FORMAT, cursor: instantText(now), open, told }, condition);
+  return { slots, open: open.length, toldAnew: untold.told, errors };
+}
+
+/** Without a place to go on from it looks as far back as a deadline can reach; what was closed then stays closed. */
+async function firstState(stack: Stack, now: Date): Promise<AuditState> {
+  const start = new Date(now.getTime() - LONGEST_DEADLINE);
+  const { rulings } = await stack.fleets.history(start);
+  const first = rulings.at(-1)?.applied;
+  const cursor = instantText(first !== undefined && first > start ? first : start);
+  return { type: auditStateKind.type, format: FORMAT, cursor, open: [], told: cursor };
+}
+
+/** How far back the fleet file's history is needed. */
+function oldestInstant({ cursor, open }: AuditState): Date {
+  const dues = open.map(({ due }) => Date.parse(due));
+  return new Date(Math.min(Date.parse(cursor) - LONGEST_DEADLINE, ...dues));
+}
+
+async function save({ store }: Pass, state: AuditState, condition: Parameters<typeof putDocument>[4]): Promise<void> {
+  try {
+    await putDocument(store, STATE_KEY, auditStateKind, state, condition);
+  } catch (error) {
+    // Another audit was at work at the same time, and has found the same.
+    if (!isRace(error)) throw error;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * What is due when: the one place that says it, for dispatch, audit, check and apply alike. Pure.
+ *
+ * A policy is due at the minutes of its two schedules. An incremental is left out where a full of the same policy does
+ * its work: one that is still open (full.due <= due < full.due + deadline), or one due within the next 60 minutes. All
+ * of it is decided host by host, because a full that is not due for a host (paused, or not there yet) protects nothing
+ * of it: then its incremental is due.
+ */
+
+import { type Cron, dueBetween, parseCron } from '../../contract/cron.ts';
+import type { Fleet, FleetHost, FleetPolicy } from '../../contract/fleet.ts';
+import { type RunId, runIdForSlot } from '../../contract/ids.ts';
+
+/** An incremental gives way to a full that is due this much later or sooner. */
+const FULL_IS_NEAR = 60 * 60_000;
+
+export type SlotType = 'full' | 'incremental';
+
+/** One run that a slot asks for. */
+export interface AskedRun {
+  readonly host: string;
+  readonly node: string;
+  readonly set: string;
+  readonly run: RunId;
+}
+
+export interface Slot {
+  readonly policy: string;
+  readonly due: Date;
+  readonly type: SlotType;
+  readonly deadline: Date;
+  /** Milliseconds over which the hosts spread their starts. */
+  readonly splay: number;
+  /** At least one; by host, then set, as the fleet file has them. */
+  readonly asked: readonly AskedRun[];
+}
+
+/**
+ * All slots due in (from, to], by due minute, then policy. A slot that asks nothing of anyone is not there. Nothing is
+ * due before the `since` stamp of its policy or host, nor for a host that is paused until a later day.
+ */
+export function slotsBetween(fleet: Fleet, from: Date, to: Date): Slot[] {
+  const slots: Slot[] = [];
+  for (const [name, policy] of Object.entries(fleet.policies)) {
+    const hosts = policy.hosts.flatMap((host) => memberOf(fleet, policy, host));
+    for (const { due, type, isDueFor } of dueMinutes(policy, from, to)) {
+      const asked = hosts.filter(({ host }) => isDueFor(host)).flatMap((member) => runsOf(name, due, member));
+      if (asked.length === 0) continue;
+      const deadline = new Date(due.getTime() + policy.deadline);
+      slots.push({ policy: name, due, type, deadline, splay: policy.splay, asked });
+    }
+  }
+  return slots.sort((one, other) => +one.due - +other.due || (one.policy < other.policy ? -1 : 1));
+}
+
+/** The slot of this policy and due minute, or null where nothing is due then. */
+export function slotAt(fleet: Fleet, policy: string, due: Date): Slot | null {
+  const only = ownOf(fleet.policies, policy);
+  if (only === undefined) return null;
+  const slots = slotsBetween({ ...fleet, policies: { [policy]: only } }, new Date(due.getTime() - 1), due);
+  return slots[0] ?? null;
+}
+
+/** The policy name of what an operator asks for by hand. Its slots are dispatched like others; audit never judges them. */
+export const MANUAL = 'manual';
+
+/** A slot that asks one host for backups now, to the second; of all its sets unless some are named. Null for an unknown host. */
+export function manualSlot(
+  fleet: Fleet,
+  wanted: { host: string; sets?: readonly string[]; type: SlotType; due: Date; deadline: Date },
+): Slot | null {
+  const host = ownOf(fleet.hosts, wanted.host);
+  if (host === undefined) return null;
+  const { type, deadline } = wanted;
+  const due = new Date(Math.floor(wanted.due.getTime() / 1000) * 1000);
+  const asked = runsOf(MANUAL, due, { name: wanted.host, host, sets: wanted.sets ?? host.sets });
+  return { policy: MANUAL, due, type, deadline, splay: 0, asked };
+}
+
+interface Member {
+  readonly name: string;
+  readonly host: FleetHost;
+  readonly sets: readonly string[];
+}
+
+/** Names come from events too, and `constructor` is no policy. */
+function ownOf<T>(record: Record<string, T>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+function memberOf(fleet: Fleet, policy: FleetPolicy, name: string): Member[] {
+  const host = fleet.hosts[name];
+  if (host === undefined) return [];
+  const { sets } = policy;
+  return [{ name, host, sets: sets === 'all' ? host.sets : host.sets.filter((set) => sets.includes(set)) }];
+}
+
+function runsOf(policy: string, due: Date, { name, host: { node }, sets }: Member): AskedRun[] {
+  return sets.map((set) => ({ host: name, node, set, run: runIdForSlot({ policy, due, node, set }) }));
+}
+
+interface DueMinute {
+  readonly due: Date;
+  readonly type: SlotType;
+  isDueFor(host: FleetHost): boolean;
+}
+
+function dueMinutes(policy: FleetPolicy, from: Date, to: Date): DueMinute[] {
+  const [first, last] = [from.getTime(), to.getTime()];
+  const full = scheduleOf(policy.full);
+  const incremental = scheduleOf(policy.incremental);
+  // Fulls that can keep an incremental of this time away may be due before or after it.
+  const fulls = full === null ? [] : dueIn(full, policy, first - policy.deadline, last + FULL_IS_NEAR);
+  const minutes: DueMinute[] = fulls
+    .filter((due) => +due > first && +due <= last)
+    .map((due) => ({ due, type: 'full', isDueFor: (host) => isWatched(host, due) }));
+  if (incremental === null) return minutes;
+  for (const due of dueIn(incremental, policy, first, last)) {
+    const instead = fulls.filter((one) => +one - FULL_IS_NEAR <= +due && +due < +one + policy.deadline);
+    const isDueFor = (host: FleetHost) => isWatched(host, due) && !instead.some((one) => isWatched(host, one));
+    minutes.push({ due, type: 'incremental', isDueFor });
+  }
+  return minutes;
+}
+
+function scheduleOf(text: string | undefined): Cron | null {
+  return text === undefined ? null : parseCron(text);
+}
+
+function dueIn(cron: Cron, policy: FleetPolicy, after: number, until: number): Date[] {
+  const since = policy.since === undefined ? after : Math.max(after, Date.parse(policy.since) - 1);
+  return dueBetween(cron, new Date(since), new Date(until));
+}
+
+/** True where the host was there at that time and not paused: `until` names the first day that counts again. */
+function isWatched(host: FleetHost, due: Date): boolean {
+  if (host.since !== undefined && +due < Date.parse(host.since)) return false;
+  return host.pause === undefined || +due >= Date.parse(`${host.pause.until}T00:00:00Z`);
+}

@@ -1,0 +1,56 @@
+/** Why there is no backup where there is no manifest to say it: the reasons and troubles of silence. Pure. */
+
+import type { Expected, Reason } from '../../contract/verdict.ts';
+import type { Trouble } from './alerts.ts';
+import { bound, utc } from './findings.ts';
+
+/** A node that the command service does not know, told when its slot is dispatched. */
+export function troubleOfUnknownNode(
+  { policy, due }: Pick<Expected, 'policy' | 'due'>,
+  { host, node, why }: { host: string; node: string; why: string },
+): Trouble {
+  const incident = { policy, due, run: null, at: due };
+  return { kind: 'unknown-node', host, set: null, incident, reasons: [unknownNode(node, why)] };
+}
+
+export function unknownNode(node: string, why: string): Reason {
+  return bound({ code: 'unknown-node', text: `node ${node}: ${why}`, brief: `node ${node}` });
+}
+
+/** Nothing came at all. */
+export function neverStarted(node: string, deadline: Date): Reason {
+  const text = `never started: nothing came from node ${node} by the deadline, ${utc(deadline)}`;
+  return { code: 'never-started', text };
+}
+
+/** Another run held the set for all the time that there was. */
+export function busy(by: string | null, since: string | null): Reason {
+  const held = by === null ? 'another run' : `run ${by}`;
+  const text = `busy with ${held}${since === null ? '' : ` since ${utc(new Date(since))}`}`;
+  return bound({ code: 'busy', text, brief: by === null ? 'busy' : `busy with ${by}` });
+}
+
+/** It began, and then nothing more was heard of it for days. */
+export function neverFinished(started: Date, alive: Date): Reason {
+  const text = `never finished: started at ${utc(started)}, last sign of life at ${utc(alive)}`;
+  return { code: 'never-finished', text };
+}
+
+/** It began, the deadline has passed, and it may still end well. */
+export function stillRunning(started: Date, alive: Date, deadline: Date): Reason {
+  const text = `running since ${utc(started)}, last sign of life at ${utc(alive)}; the deadline was ${utc(deadline)}`;
+  return { code: 'still-running', text, brief: 'still running' };
+}
+
+/** What the exit codes of the agent's command mean, where the command ended and left no manifest. */
+export function commandFailed(exitCode: number): Reason {
+  const meaning = EXIT_CODES[exitCode] ?? (exitCode > 128 ? `killed by signal ${exitCode - 128}` : 'failed');
+  const text = `the command ended with exit code ${exitCode} (${meaning}) and left no manifest`;
+  return { code: 'command', text, brief: `exit code ${exitCode}` };
+}
+
+const EXIT_CODES: Record<number, string> = {
+  2: 'usage or config',
+  126: 'the agent cannot be executed',
+  127: 'no agent is installed at /opt/offsite',
+};
