@@ -40,6 +40,9 @@ export async function planRun(
   return full(asked.type === 'auto' && obstacle === 'no-base' ? null : obstacle);
 }
 
+/** Below this a chain's size is no reason to begin anew: of a tiny set, indexes alone soon outgrow the full. */
+const SMALL_CHAIN = 8 * 2 ** 20;
+
 /** State of exactly the base that is named. */
 async function openBase(
   of: { prefix: string; set: string },
@@ -65,6 +68,6 @@ function obstacleTo(
   // A clock that jumped makes a full too early or too late, never a backup that cannot be restored.
   if (asked.now.getTime() - Date.parse(chainStarted) > config.chain.maxAge) return 'chain-age';
   if (chainRuns >= config.chain.maxRuns) return 'chain-runs';
-  if (incrementalBytes > fullBytes) return 'chain-size';
+  if (incrementalBytes > Math.max(fullBytes, SMALL_CHAIN)) return 'chain-size';
   return null;
 }
