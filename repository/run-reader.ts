@@ -5,15 +5,16 @@
 
 import { createHash } from 'node:crypto';
 import { type BytePath, comparePaths, isUnder } from '../contract/byte-path.ts';
-import { parseJson } from '../contract/canonical.ts';
+import { decodeUtf8, parseJson } from '../contract/canonical.ts';
 import type { Entry } from '../contract/entry.ts';
 import { OffsiteError } from '../contract/errors.ts';
 import { parseObjectKey } from '../contract/keys.ts';
 import type { Manifest, ObjectLine, Source } from '../contract/manifest.ts';
 import { decodePath, indexKind, type ListingChunk, type RunIndex } from '../contract/run-index.ts';
 import type { PrivateKey } from '../pgp/keys.ts';
+import { decryptMessage } from '../pgp/messages.ts';
 import { openPart } from '../pgp/part-reader.ts';
-import { recoverSessionKey, type SessionKey } from '../pgp/session-key.ts';
+import { parseSessionKey, recoverSessionKey, type SessionKey } from '../pgp/session-key.ts';
 import type { ObjectInfo, ObjectStore } from '../store/port.ts';
 import { BoundedCache } from './cache.ts';
 import { chunksFor, type ListingDamage, ListingDecoder } from './listing.ts';
@@ -22,6 +23,22 @@ import { decompressFrame, fetchObject, isDamage } from './objects.ts';
 
 /** Decrypted listing parts kept at hand. */
 const LISTING_CACHE_BYTES = 96 * 2 ** 20;
+
+/**
+ * The manifest of one of a run's sources: its own, or another one, which must have the very hash that the run names.
+ * Throws `listing-invalid` where there is no such source, `manifest-invalid` for another hash, and what reading throws.
+ */
+export async function readSource(manifests: ManifestReader, own: Manifest, number: number): Promise<Manifest> {
+  const source: Source | undefined = own.sources[number];
+  if (source === undefined) throw new OffsiteError('listing-invalid', `run ${own.run} has no source ${number}`);
+  const [, run, payload] = source;
+  if (payload === null) return own;
+  const signed = await manifests.read({ prefix: own.prefix, set: own.set, run });
+  if (signed.payloadHash !== payload) {
+    throw new OffsiteError('manifest-invalid', `${signed.key} is not the manifest that run ${own.run} was built on`);
+  }
+  return signed.manifest;
+}
 
 export class RunReader {
   readonly signed: SignedManifest;
@@ -95,6 +112,19 @@ export class RunReader {
     return this.fetch(manifest, line);
   }
 
+  /**
+   * The session key in one of a manifest's key objects: what opens its parts when their own session-key packets are of
+   * no use any more. Throws `part-damaged` where there is none in it.
+   */
+  async openKeyObject([attempt, key, size, sha256]: Manifest['keyObjects'][number]): Promise<SessionKey> {
+    const bytes = await fetchObject(this.#store, [key, size, sha256, attempt]);
+    const value = parseJson(decodeUtf8(await decryptMessage(bytes, this.#key), key), key);
+    if (value === null || typeof value !== 'object' || !('sessionKey' in value) || Array.isArray(value)) {
+      throw new OffsiteError('part-damaged', `${key} holds no session key`);
+    }
+    return parseSessionKey(String(value.sessionKey));
+  }
+
   /** What the store says of an object, without reading it. */
   head(key: string): Promise<ObjectInfo> {
     return this.#store.head(key);
@@ -130,28 +160,14 @@ export class RunReader {
     return numbers;
   }
 
-  /** The manifest of a source: the run's own, or another one that must have the very hash the run names. */
   #source(number: number): Promise<Manifest> {
     let manifest = this.#sources.get(number);
     if (manifest === undefined) {
-      manifest = this.#readSource(number);
+      manifest = readSource(this.#manifests, this.signed.manifest, number);
       this.#sources.set(number, manifest);
       manifest.catch(() => this.#sources.delete(number));
     }
     return manifest;
-  }
-
-  async #readSource(number: number): Promise<Manifest> {
-    const own = this.signed.manifest;
-    const source: Source | undefined = own.sources[number];
-    if (source === undefined) throw new OffsiteError('listing-invalid', `run ${own.run} has no source ${number}`);
-    const [, run, payload] = source;
-    if (payload === null) return own;
-    const signed = await this.#manifests.read({ prefix: own.prefix, set: own.set, run });
-    if (signed.payloadHash !== payload) {
-      throw new OffsiteError('manifest-invalid', `${signed.key} is not the manifest that run ${own.run} was built on`);
-    }
-    return signed.manifest;
   }
 
   /**

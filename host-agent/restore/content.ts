@@ -11,6 +11,7 @@ import type { Outcome } from './outcome.ts';
 import { partTask } from './part-task.ts';
 import type { FileTask } from './part-work.ts';
 import type { Placer } from './placer.ts';
+import type { PlannedPart } from './plan.ts';
 import type { PartPool } from './pool.ts';
 import { type Failure, failureOf } from './report.ts';
 
@@ -41,7 +42,7 @@ export class ContentRestorer implements PartConsumer {
     return this.#outcome.isPending(this.#entryOf(chunk));
   }
 
-  onLost(chunks: Uint32Array, failure: Failure): void {
+  onLost(_: PlannedPart, chunks: Uint32Array, failure: Failure): void {
     for (const chunk of chunks) this.#fail(this.#entryOf(chunk), failure);
     this.#onPart();
   }
@@ -66,7 +67,7 @@ export class ContentRestorer implements PartConsumer {
   /** Makes the file of several parts when the first of them has come. False where that fails. */
   #begin(entry: number): boolean {
     if (this.#growing.has(entry) || isInOnePart(this.#table, entry)) return true;
-    const { table } = { table: this.#table };
+    const table = this.#table;
     const [first, end] = [table.firstChunks[entry] ?? 0, table.endOfChunks(entry)];
     const parts = new Set(table.chunkParts.slice(first, end));
     try {

@@ -27,7 +27,7 @@ export interface PartConsumer {
   /** Whether a chunk is still wanted when its part is about to be fetched. */
   isWanted(chunk: number): boolean;
   /** The part cannot be had; what is in it fails. */
-  onLost(chunks: Uint32Array, failure: Failure): void;
+  onLost(part: PlannedPart, chunks: Uint32Array, failure: Failure): void;
   /** The part's bytes are those of the manifest; they are still encrypted. */
   onFetched(wanted: WantedPart, fetched: { bytes: Buffer; sessionKey: SessionKey }): Promise<void>;
 }
@@ -54,7 +54,7 @@ export async function fetchParts(
       if (part === undefined || chunks.length === 0) continue;
       const { key, problem } = part;
       if (key === null || problem !== null) {
-        consumer.onLost(chunks, problem ?? { code: 'listing-invalid', message: 'no such part' });
+        consumer.onLost(part, chunks, problem ?? { code: 'listing-invalid', message: 'no such part' });
         continue;
       }
       await window.start(part.size, () => fetchPart(reader, consumer, { part, key, chunks }));
@@ -72,7 +72,7 @@ async function fetchPart(reader: RunReader, consumer: PartConsumer, wanted: Want
     fetched = await reader.fetchDataPart(source, number);
   } catch (error) {
     if (!isDamage(error)) throw error;
-    return consumer.onLost(wanted.chunks, { code: error.code, message: error.message });
+    return consumer.onLost(wanted.part, wanted.chunks, { code: error.code, message: error.message });
   }
   await consumer.onFetched(wanted, fetched);
 }
