@@ -7,6 +7,7 @@ import { commandLine, setExitCode } from '../system/process.ts';
 import { addAccept } from './commands/accept.ts';
 import { addBackup } from './commands/backup.ts';
 import { addCat } from './commands/cat.ts';
+import { addCheck } from './commands/check.ts';
 import { addInit } from './commands/init.ts';
 import { addKeys } from './commands/keys.ts';
 import { addLs } from './commands/ls.ts';
@@ -40,7 +41,7 @@ function program(): Command {
     .addHelpText('after', HELP)
     .showHelpAfterError('Run with --help to see how it is used.')
     .exitOverride();
-  for (const add of [addKeys, addInit, addTrust, addBackup, addRuns, addLs, addCat, addRestore, addAccept]) {
+  for (const add of [addKeys, addInit, addTrust, addBackup, addRuns, addLs, addCat, addRestore, addAccept, addCheck]) {
     add(offsite);
   }
   return offsite;

@@ -178,16 +178,10 @@ class Story {
       anchor,
       hosts: this.#hosts,
       notifier: new Outbox(join(this.#work, 'outbox'), clock, (publication) => this.#showAlert(publication)),
-      onDispatch: ({ type, time }) => stage.say(`   ${time.toISOString().slice(11, 16)} UTC: ${type} due`),
-      onAgent: (node, exitCode, output) =>
-        stage.quote(
-          output
-            .split('\n')
-            .filter((line) => line !== '')
-            .slice(0, 2)
-            .join('\n'),
-          `${node} (exit ${exitCode}):`,
-        ),
+      onAgent: (node, exitCode, output) => {
+        const words = output.split('\n').filter((line) => line !== '' && !line.startsWith('done'));
+        stage.quote(words.slice(0, 2).join('\n'), `${node} (exit ${exitCode}):`);
+      },
     });
     const first = new Date(this.#clock.now().getTime() + 5 * 60_000);
     const fleet = {
@@ -212,6 +206,7 @@ class Story {
   /** To half past the next full hour: past the slot, and past its deadline. */
   async #nextSlot(stack: LocalStack): Promise<void> {
     const hour = Math.ceil(this.#clock.now().getTime() / HOUR) * HOUR;
+    this.#stage.say(`   ${new Date(hour).toISOString().slice(11, 16)} UTC: the slot is due`);
     await stack.runUntil(new Date(hour + HOUR / 2));
   }
 

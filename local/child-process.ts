@@ -20,23 +20,26 @@ export interface Ended {
   readonly policy: string;
   readonly due: Date;
   readonly exitCode: number;
-  /** What the agent said. */
-  readonly output: string;
+}
+
+interface ChildPorts {
+  /** By node. */
+  readonly hosts: ReadonlyMap<string, LocalHost>;
+  readonly clock: ManualClock;
+  readonly onAgent?: (node: string, exitCode: number, output: string) => void;
 }
 
 export class ChildProcesses implements CommandSender {
-  readonly #hosts: ReadonlyMap<string, LocalHost>;
-  readonly #clock: ManualClock;
+  readonly #ports: ChildPorts;
   #sent = 0;
   #ended: Ended[] = [];
 
-  constructor(hosts: ReadonlyMap<string, LocalHost>, clock: ManualClock) {
-    this.#hosts = hosts;
-    this.#clock = clock;
+  constructor(ports: ChildPorts) {
+    this.#ports = ports;
   }
 
   async knownNodes(nodes: readonly string[]): Promise<ReadonlySet<string>> {
-    return new Set(nodes.filter((node) => this.#hosts.has(node)));
+    return new Set(nodes.filter((node) => this.#ports.hosts.has(node)));
   }
 
   /** Resolves when every agent that is online has ended. */
@@ -44,13 +47,14 @@ export class ChildProcesses implements CommandSender {
     const slot = parseSlotComment(comment);
     await Promise.all(
       nodes.map(async (node) => {
-        const host = this.#hosts.get(node);
+        const host = this.#ports.hosts.get(node);
         if (host?.online !== true) return;
         const { exitCode, output } = await runAgent(host.config, payload, {
-          ...this.#clock.environment(),
+          ...this.#ports.clock.environment(),
           AWS_SSM_INSTANCE_ID: node,
         });
-        if (slot !== null) this.#ended.push({ node, policy: slot.policy, due: new Date(slot.due), exitCode, output });
+        this.#ports.onAgent?.(node, exitCode, output);
+        if (slot !== null) this.#ended.push({ node, policy: slot.policy, due: new Date(slot.due), exitCode });
       }),
     );
     return { command: `local-${++this.#sent}` };

@@ -30,8 +30,8 @@ export interface LocalPorts {
   readonly anchor: readonly PublicKey[];
   /** By node. */
   readonly hosts: ReadonlyMap<string, LocalHost>;
-  /** Told before each slot is dispatched, and what each agent said. */
-  readonly onDispatch?: (firing: Firing) => void;
+  /** Told of each firing before anything is done about it, and what each agent said. */
+  readonly onFiring?: (firing: Firing) => void;
   readonly onAgent?: (node: string, exitCode: number, output: string) => void;
 }
 
@@ -48,7 +48,7 @@ export class LocalStack {
     this.#ports = ports;
     const store = storeByClock(ports.store, ports.clock);
     this.#stack = stackOf({ ...ports, store, events: { emit: async () => undefined } });
-    this.#commands = new ChildProcesses(ports.hosts, ports.clock);
+    this.#commands = new ChildProcesses(ports);
   }
 
   /** Puts a fleet file into force. Throws `fleet-invalid`. */
@@ -80,14 +80,13 @@ export class LocalStack {
         failOn(await complete(this.#stack, { kind: 'object', key }));
       }
     }
-    for (const { node, policy, due, exitCode, output } of this.#commands.takeEnded()) {
-      this.#ports.onAgent?.(node, exitCode, output);
+    for (const { node, policy, due, exitCode } of this.#commands.takeEnded()) {
       failOn(await complete(this.#stack, { kind: 'command', node, policy, due, responseCode: exitCode }));
     }
   }
 
   async #dispatch(firing: Firing): Promise<void> {
-    this.#ports.onDispatch?.(firing);
+    this.#ports.onFiring?.(firing);
     failOn(await dispatch(this.#stack, this.#commands, firing));
   }
 

@@ -1,0 +1,134 @@
+/** What should have been backed up by now, and was it: asked of the store, from anywhere, without the stack's word. */
+
+import { OffsiteError } from '../contract/errors.ts';
+import type { Fleet } from '../contract/fleet.ts';
+import { isPrefixOfNode } from '../contract/ids.ts';
+import { FleetArchive } from '../functions/lib/fleet-archive.ts';
+import { type Slot, slotsBetween } from '../functions/rules/slots.ts';
+import { ManifestReader, type SignedManifest } from '../repository/manifests.ts';
+import { displayName, isAccepted, type KnownSet, listManifests, listSets, readRuns } from '../repository/runs.ts';
+import { type Believing, isBelieved } from '../repository/select-run.ts';
+
+const DAY = 86_400_000;
+/** How far back a slot is looked for; no schedule is rarer. */
+const WINDOWS = [1, 8, 35, 400];
+
+export interface CheckedSet {
+  readonly host: string;
+  readonly set: string;
+  /** The newest accepted, certified run. */
+  readonly newest: { run: string; finished: string; ageSeconds: number } | null;
+  /** The newest slot whose deadline has passed; null with --max-age. */
+  readonly slot: { policy: string; due: string; run: string } | null;
+  /** Why it is not well; null where it is. */
+  readonly problem: string | null;
+}
+
+/**
+ * Checks every host and set: by the fleet file's slots, or, with `maxAge` (milliseconds), by age alone. Throws
+ * `fleet-missing` where there is no fleet file and no `maxAge`.
+ */
+export async function checkAll(believing: Believing, now: Date, maxAge: number | null): Promise<CheckedSet[]> {
+  const { rulings } = await new FleetArchive(believing.store).history(now);
+  const fleet = rulings[0]?.fleet ?? null;
+  const known = await listSets(believing.store, believing.trust?.trust ?? null);
+  if (maxAge !== null) return checkAges(believing, { fleet, known, now, maxAge });
+  if (fleet === null) throw new OffsiteError('fleet-missing', `${believing.store.url} holds no fleet file`);
+  return checkSlots(believing, { fleet, known, now });
+}
+
+async function checkSlots(
+  believing: Believing,
+  { fleet, known, now }: { fleet: Fleet; known: KnownSet[]; now: Date },
+): Promise<CheckedSet[]> {
+  const slots = newestClosedSlots(fleet, now);
+  const checked: CheckedSet[] = [];
+  for (const { host, node, set } of watchedSets(fleet)) {
+    const good = await goodRuns(
+      believing,
+      known.filter((one) => isPrefixOfNode(one.prefix, node) && one.set === set),
+    );
+    const slot = slots.get(`${host} ${set}`) ?? null;
+    const isThere = slot === null || good.some(({ manifest }) => manifest.run === slot.run);
+    // A later good run makes a missed slot no longer matter.
+    const isPast =
+      slot !== null &&
+      good.some(({ manifest }) => Date.parse(manifest.due ?? manifest.started) >= Date.parse(slot.due));
+    const problem = isThere || isPast ? null : `no good backup of the slot due ${slot.due}`;
+    checked.push({ host, set, newest: newestOf(good, now), slot, problem });
+  }
+  return checked;
+}
+
+async function checkAges(
+  believing: Believing,
+  { fleet, known, now, maxAge }: { fleet: Fleet | null; known: KnownSet[]; now: Date; maxAge: number },
+): Promise<CheckedSet[]> {
+  const watched =
+    fleet === null
+      ? known.map((one) => ({ host: displayName(one), node: one.prefix, set: one.set }))
+      : watchedSets(fleet);
+  const checked: CheckedSet[] = [];
+  for (const { host, node, set } of watched) {
+    const good = await goodRuns(
+      believing,
+      known.filter((one) => isPrefixOfNode(one.prefix, node) && one.set === set),
+    );
+    const newest = newestOf(good, now);
+    const problem =
+      newest === null
+        ? 'no good backup at all'
+        : newest.ageSeconds * 1000 > maxAge
+          ? 'the newest good backup is too old'
+          : null;
+    checked.push({ host, set, newest, slot: null, problem });
+  }
+  return checked;
+}
+
+function watchedSets(fleet: Fleet): { host: string; node: string; set: string }[] {
+  return Object.entries(fleet.hosts).flatMap(([host, { node, sets }]) => sets.map((set) => ({ host, node, set })));
+}
+
+/** The newest slot of each host and set whose deadline is not after `now`, by `host set`. */
+function newestClosedSlots(fleet: Fleet, now: Date): Map<string, { policy: string; due: string; run: string }> {
+  const found = new Map<string, { policy: string; due: string; run: string }>();
+  const all = watchedSets(fleet).length;
+  for (const days of WINDOWS) {
+    const slots = slotsBetween(fleet, new Date(now.getTime() - days * DAY), now).filter(
+      ({ deadline }) => deadline <= now,
+    );
+    for (const slot of slots.reverse()) note(slot, found);
+    if (found.size === all) break;
+  }
+  return found;
+}
+
+function note({ policy, due, asked }: Slot, found: Map<string, { policy: string; due: string; run: string }>): void {
+  for (const { host, set, run } of asked) {
+    const name = `${host} ${set}`;
+    if (!found.has(name)) found.set(name, { policy, due: due.toISOString(), run });
+  }
+}
+
+async function goodRuns(believing: Believing, known: readonly KnownSet[]): Promise<SignedManifest[]> {
+  const { store, trust, anchor } = believing;
+  const manifests = new ManifestReader(store, trust?.trust ?? null);
+  const good: SignedManifest[] = [];
+  for (const { prefix, set } of known) {
+    const records = await readRuns({ store, manifests, anchor }, await listManifests(store, { prefix, set }));
+    for (const record of records) {
+      if (record.signed !== null && isAccepted(record) && isBelieved(record.signed, believing))
+        good.push(record.signed);
+    }
+  }
+  return good;
+}
+
+function newestOf(good: readonly SignedManifest[], now: Date): CheckedSet['newest'] {
+  const finished = good.map(({ manifest }) => manifest).sort((one, other) => (one.finished < other.finished ? -1 : 1));
+  const newest = finished.at(-1);
+  if (newest === undefined) return null;
+  const ageSeconds = Math.max(0, Math.round((now.getTime() - Date.parse(newest.finished)) / 1000));
+  return { run: newest.run, finished: newest.finished, ageSeconds };
+}
