@@ -31,13 +31,13 @@ export interface View {
 const WORDS: Record<ProblemKind, { word: string; critical: boolean; what: string }> = {
   missed: { word: 'MISSED', critical: true, what: 'was not backed up' },
   late: { word: 'LATE', critical: false, what: 'is still running, past its deadline' },
-  failed: { word: 'FAILED', critical: true, what: 'failed, and there is no backup of this slot' },
+  failed: { word: 'FAILED', critical: true, what: 'failed: there is no usable backup of it' },
   suspect: { word: 'SUSPECT', critical: true, what: 'was backed up, but something is wrong with it' },
   partial: { word: 'PARTIAL', critical: false, what: 'was backed up, but not all of it could be read' },
   fork: { word: 'FORKED', critical: true, what: 'has two backups that both claim to be the next one' },
   'unknown-node': { word: 'UNKNOWN NODE', critical: true, what: 'cannot be asked to make a backup' },
-  'fleet-missing': { word: 'NO FLEET FILE', critical: true, what: 'is missing from the store' },
-  'fleet-invalid': { word: 'BAD FLEET FILE', critical: true, what: 'in the store cannot be used' },
+  'fleet-missing': { word: 'MISSING', critical: true, what: 'is missing from the store' },
+  'fleet-invalid': { word: 'INVALID', critical: true, what: 'in the store cannot be used' },
 };
 const LISTED_REASONS = 10;
 
@@ -46,11 +46,11 @@ export function renderProblem(problem: Problem, view: View): Message {
   const { word, critical, what } = WORDS[problem.kind];
   const { host, set, began, reasons, closed } = problem;
   const name = nameIn(MAX_SUBJECT, host, set);
-  const brief = closed === null ? briefOf(reasons[0]) : `good again by now`;
+  const brief = closed === null ? briefOf(problem) : 'good again by now';
   const lines = [
     `${word}: ${name}`,
     '',
-    `What:  ${name} ${what}.`,
+    `What:  ${host === null ? 'the ' : ''}${name} ${what}.`,
     ...reasons.slice(0, LISTED_REASONS).flatMap(reasonLines),
     ...(reasons.length > LISTED_REASONS ? [`       (and ${reasons.length - LISTED_REASONS} more)`] : []),
     `Since: ${utc(began.at)}${slotWords(problem)}`,
@@ -63,9 +63,9 @@ export function renderProblem(problem: Problem, view: View): Message {
     footer([problem], view),
   ];
   return {
-    subject: subjectOf(word, host, set, began.at, brief),
+    subject: subjectOf({ word, rest: '', host, set, since: began.at, brief }),
     email: `${lines.join('\n')}\n`,
-    sms: smsOf({ word, host, set, since: began.at, brief, view }),
+    sms: smsOf({ word, rest: '', host, set, since: began.at, brief }, view),
     critical: critical && closed === null,
   };
 }
@@ -77,7 +77,7 @@ export function renderRecovery(problems: readonly [Problem, ...Problem[]], view:
   const set = problems.find((problem) => problem.set !== null)?.set ?? null;
   const name = nameIn(MAX_SUBJECT, host, set);
   const run = problems.find(({ closed }) => closed?.run != null)?.closed?.run;
-  const brief = `was ${WORDS[first.kind].word}`;
+  const rest = `, was ${WORDS[first.kind].word}`;
   const lines = [
     `GOOD AGAIN: ${name}`,
     '',
@@ -91,9 +91,9 @@ export function renderRecovery(problems: readonly [Problem, ...Problem[]], view:
     footer(problems, view),
   ];
   return {
-    subject: subjectOf('GOOD AGAIN', host, set, began.at, brief),
+    subject: subjectOf({ word: 'GOOD AGAIN', rest, host, set, since: began.at, brief: '' }),
     email: `${lines.join('\n')}\n`,
-    sms: smsOf({ word: 'GOOD AGAIN', host, set, since: began.at, brief, view }),
+    sms: smsOf({ word: 'GOOD AGAIN', rest, host, set, since: began.at, brief: '' }, view),
     critical: false,
   };
 }
@@ -128,45 +128,62 @@ function stepLines(problem: Problem, view: View): string[] {
 }
 
 function promise({ kind, host }: Problem): string {
-  if (host === null)
-    return 'Until then the last valid fleet file rules. You get one more message when it is good again.';
-  const until = kind === 'late' ? 'when it has ended' : 'when it is good again';
-  return `What else of this kind goes wrong until then gets no message of its own; you get one more ${until}.`;
+  if (host === null) return 'Until then the last valid fleet file rules. One notice follows when it is good again.';
+  const when = kind === 'late' ? 'when it has ended' : 'when it is good again';
+  return `More of the same is counted, and gets no message of its own. One notice follows ${when}.`;
 }
 
 function footer(problems: readonly Problem[], { store }: View): string {
-  const codes = problems.map(({ kind, reasons }) => [kind, reasons[0]?.code].filter(Boolean).join('/'));
+  const codes = problems.map(({ kind, reasons: [first] }) =>
+    first === undefined || first.code === kind ? kind : `${kind}/${first.code}`,
+  );
   return `(${codes.join(', ')} in docs/runbook.md; ${problems.map(problemKey).join(', ')} in ${store})`;
 }
 
-/** What speaks for a reason without words of its own: its code. */
-function briefOf(reason: Reason | undefined): string {
-  return reason === undefined ? '' : (reason.brief ?? reason.code.replaceAll('-', ' '));
+/** For reasons that bring no words of their own for a subject or an SMS. */
+const BRIEFS: Record<string, string> = {
+  signature: 'invalid signature',
+  shape: 'invalid manifest',
+  format: 'newer format',
+  pin: 'wrong signing key',
+  name: 'wrong host name',
+  recipients: 'a recipient is missing',
+  base: 'its base was not accepted',
+  sequence: 'out of sequence',
+  early: 'before it was due',
+  'host-suspect': 'the host doubts it',
+};
+
+function briefOf({ kind, reasons: [first] }: Problem): string {
+  if (first === undefined) return '';
+  const own = first.brief ?? BRIEFS[first.code];
+  return own ?? (first.code === kind ? '' : first.code.replaceAll('-', ' '));
 }
 
-function subjectOf(word: string, host: string | null, set: string | null, since: string, brief: string): string {
-  const beginning = (name: string) => ascii(`Offsite: ${word} ${name} since ${utc(since)}`);
+/** What both short texts say. */
+interface Gist {
+  readonly word: string;
+  readonly rest: string;
+  readonly host: string | null;
+  readonly set: string | null;
+  readonly since: string;
+  readonly brief: string;
+}
+
+function subjectOf({ word, rest, host, set, since, brief }: Gist): string {
+  const beginning = (name: string) => ascii(`Offsite: ${word} ${name}${rest} since ${utc(since)}`);
   const subject = beginning(nameIn(MAX_SUBJECT - beginning('').length, host, set));
   const room = MAX_SUBJECT - subject.length - 2;
   return brief === '' || room < 8 ? subject : `${subject}: ${cut(ascii(brief), room)}`;
 }
 
-function smsOf(of: {
-  word: string;
-  host: string | null;
-  set: string | null;
-  since: string;
-  brief: string;
-  view: View;
-}): string {
-  const { view, brief } = of;
-  const length = MAX_SMS - view.displayName.length - '> '.length;
-  const beginning = (name: string) => `${name} ${of.word} since ${shortUtc(of.since)}`;
-  const must = gsm(cut(beginning(nameIn(length - beginning('').length, of.host, of.set)), length));
+function smsOf({ word, rest, host, set, since, brief }: Gist, { displayName, good }: View): string {
+  const length = MAX_SMS - displayName.length - '> '.length;
+  const beginning = (name: string) => `${name} ${word}${rest} since ${shortUtc(since)}`;
+  const must = gsm(beginning(nameIn(length - beginning('').length, host, set)));
   const room = length - must.length;
   const why = brief === '' || room < 10 ? '' : cut(gsm(`: ${brief}`), room);
-  const [good] = view.good;
-  const newest = good === undefined || view.good.length > 1 ? null : good.run === null ? 'none' : shortUtc(good.run.at);
-  const last = newest === null || of.host === null ? '' : `. Newest good: ${newest}`;
+  const [newest] = good.length === 1 ? good : [];
+  const last = newest === undefined ? '' : `. Newest good: ${newest.run === null ? 'none' : shortUtc(newest.run.at)}`;
   return `${must}${why}${last.length <= room - why.length ? last : ''}`;
 }

@@ -45,7 +45,7 @@ export function cut(text: string, length: number): string {
 
 /** `host/set` in so many characters: long host names lose their end, set names last. */
 export function nameIn(length: number, host: string | null, set: string | null): string {
-  if (host === null) return cut('the fleet file', length);
+  if (host === null) return cut('fleet file', length);
   if (set === null) return cut(host, length);
   const room = length - set.length - 1;
   return room >= Math.min(host.length, 8) ? `${cut(host, room)}/${set}` : cut(`${cut(host, 8)}/${set}`, length);

@@ -1,0 +1,224 @@
+/** The life of a problem, day by day: each run stands for the day it is numbered by. */
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { type Problem, problemKey, problemKind } from '../../../contract/problem.ts';
+import type { Verdict } from '../../../contract/verdict.ts';
+import {
+  ended,
+  endedByVerdict,
+  marked,
+  newestOf,
+  type Recovery,
+  recoveryOf,
+  type Trouble,
+  troubleOf,
+  untold,
+  withTrouble,
+} from '../../../functions/rules/alerts.ts';
+
+const at = (day: number) => `2026-11-${String(day).padStart(2, '0')}T04:00:00Z`;
+const runOf = (day: number) => `202611${String(day).padStart(2, '0')}T040000Z-000000000000`;
+const NOW = '2026-11-29T00:00:00Z';
+
+function trouble(day: number, more: Partial<Trouble> = {}): Trouble {
+  const incident = { policy: 'nightly', due: at(day), run: runOf(day), at: at(day) };
+  return { kind: 'missed', host: 'carcosa', set: 'data', incident, reasons: [{ code: 'busy', text: 'busy' }], ...more };
+}
+const recovery = (day: number, good = true): Recovery => ({ run: runOf(day), at: at(day), good });
+const begin = (day: number, newest: Recovery | null = null) => withTrouble(null, trouble(day), newest, NOW) as Problem;
+const told = (problem: Problem) => marked(problem, problem, NOW) as Problem;
+const end = (problem: Problem, day: number) => ended(problem, recovery(day), NOW) as Problem;
+
+describe('a problem', () => {
+  test('begins untold, and is a valid document', () => {
+    const problem = begin(1);
+    assert.equal(untold(problem), 'beginning');
+    assert.deepEqual([problem.began.due, problem.furtherCount, problem.closed], [at(1), 0, null]);
+    assert.deepEqual(problemKind.parse(JSON.parse(JSON.stringify(problem)), 'x'), problem);
+    assert.equal(problemKey(problem), 'alerts/missed.data.carcosa.json');
+  });
+  test('is not changed by what is in it already', () => {
+    assert.equal(withTrouble(begin(1), trouble(1), null, NOW), null);
+    const grown = withTrouble(told(begin(1)), trouble(2), null, NOW) as Problem;
+    assert.equal(withTrouble(grown, trouble(2), null, NOW), null);
+  });
+  test('grows while it is open, without a message', () => {
+    const grown = withTrouble(told(begin(1)), trouble(2), null, NOW) as Problem;
+    assert.deepEqual([grown.began.due, grown.furtherCount, untold(grown)], [at(1), 1, null]);
+    assert.equal(newestOf(grown).due, at(2));
+  });
+  test('keeps the last hundred of what it grew by, and counts all', () => {
+    let problem = told(begin(1));
+    for (let i = 0; i < 150; i++) {
+      const incident = {
+        policy: 'nightly',
+        due: null,
+        run: null,
+        at: new Date(Date.parse(at(2)) + i * 1000).toISOString().replace('.000', ''),
+      };
+      problem = withTrouble(problem, trouble(2, { incident }), null, NOW) as Problem;
+    }
+    assert.deepEqual([problem.further.length, problem.furtherCount], [100, 150]);
+  });
+  test('ends with the first accepted run that is not older, and that has to be told', () => {
+    assert.equal(ended(told(begin(2)), recovery(1), NOW), null);
+    const closed = end(told(begin(2)), 2);
+    assert.deepEqual([closed.closed?.run, untold(closed)], [runOf(2), 'end']);
+    assert.equal(untold(told(closed)), null);
+    assert.equal(ended(closed, recovery(3), NOW), null);
+    assert.equal(ended(null, recovery(3), NOW), null);
+  });
+  test('does not end while something newer in it has not been made good', () => {
+    const grown = withTrouble(told(begin(1)), trouble(3), null, NOW) as Problem;
+    assert.equal(ended(grown, recovery(2), NOW), null);
+    assert.notEqual(ended(grown, recovery(3), NOW), null);
+  });
+  test('is a new one once its end was told', () => {
+    const next = withTrouble(told(end(told(begin(1)), 2)), trouble(3), recovery(2), NOW) as Problem;
+    assert.deepEqual([next.began.due, untold(next), next.furtherCount], [at(3), 'beginning', 0]);
+  });
+  test('goes on where nobody has heard yet that it ended', () => {
+    const next = withTrouble(end(told(begin(1)), 2), trouble(3), recovery(2), NOW) as Problem;
+    assert.deepEqual([next.began.due, next.closed, untold(next)], [at(1), null, null]);
+    const silent = withTrouble(end(begin(1), 2), trouble(3), recovery(2), NOW) as Problem;
+    assert.equal(untold(silent), 'beginning');
+  });
+  test('stays ended where what comes late is older than its end', () => {
+    const next = withTrouble(end(told(begin(1)), 4), trouble(3), recovery(4), NOW) as Problem;
+    assert.notEqual(next.closed, null);
+  });
+  test('that should have ended long ago hides no new one', () => {
+    const stale = told(begin(1));
+    const next = withTrouble(stale, trouble(9), recovery(5), NOW) as Problem;
+    assert.deepEqual([next.began.due, untold(next)], [at(9), 'beginning']);
+  });
+  test('found out about after it has passed is told with its end', () => {
+    const past = begin(1, recovery(3));
+    assert.deepEqual([untold(past), past.closed?.run], ['beginning and end', runOf(3)]);
+    assert.equal(untold(told(past)), null);
+  });
+  test('of being partial ends with a good run only', () => {
+    const partial = told(withTrouble(null, trouble(1, { kind: 'partial' }), null, NOW) as Problem);
+    assert.equal(ended(partial, recovery(2, false), NOW), null);
+    assert.notEqual(ended(partial, recovery(2, true), NOW), null);
+  });
+  test('of the whole stack lasts without growing', () => {
+    const fleet: Trouble = {
+      kind: 'fleet-missing',
+      host: null,
+      set: null,
+      incident: { policy: null, due: null, run: null, at: at(1) },
+      reasons: [],
+    };
+    const problem = withTrouble(null, fleet, null, NOW) as Problem;
+    assert.equal(problemKey(problem), 'alerts/fleet-missing.-.-.json');
+    assert.equal(withTrouble(problem, { ...fleet, incident: { ...fleet.incident, at: at(2) } }, null, NOW), null);
+  });
+});
+
+describe('marking as told', () => {
+  test('another problem by now is not marked, nor the same twice', () => {
+    assert.equal(marked(begin(2), begin(1), NOW), null);
+    assert.equal(marked(told(begin(1)), begin(1), NOW), null);
+    assert.equal(marked(null, begin(1), NOW), null);
+  });
+  test('what ended while its beginning was published keeps its end to be told', () => {
+    const published = begin(1);
+    const current = end(published, 2);
+    const after = marked(current, published, NOW) as Problem;
+    assert.equal(untold(after), 'end');
+  });
+});
+
+const verdict = (more: Partial<Verdict>) =>
+  ({
+    host: 'carcosa',
+    set: 'data',
+    policy: 'nightly',
+    due: at(3),
+    run: runOf(3),
+    at: at(3),
+    reasons: [],
+    witness: 'manifest',
+    accepted: false,
+    ...more,
+  }) as Verdict;
+
+describe('a notice of being late', () => {
+  const late = told(withTrouble(null, trouble(3, { kind: 'late' }), null, NOW) as Problem);
+  test('ends with good news where the run was accepted', () => {
+    const after = endedByVerdict(late, verdict({ outcome: 'partial', accepted: true }), NOW);
+    assert.deepEqual([after?.closed?.run, untold(after as Problem)], [runOf(3), 'end']);
+  });
+  test('ends without a word where another problem tells it', () => {
+    for (const outcome of ['failed', 'suspect', 'missed'] as const) {
+      const after = endedByVerdict(late, verdict({ outcome }), NOW);
+      assert.deepEqual([after?.closed?.run, untold(after as Problem)], [null, null]);
+    }
+  });
+  test('is about its own run', () => {
+    assert.equal(endedByVerdict(late, verdict({ run: runOf(2), outcome: 'failed' }), NOW), null);
+    assert.equal(endedByVerdict(told(begin(3)), verdict({ outcome: 'failed' }), NOW), null);
+    assert.equal(endedByVerdict(null, verdict({ outcome: 'failed' }), NOW), null);
+  });
+});
+
+describe('what a verdict means', () => {
+  const reason = (code: string) => [{ code, text: code }];
+  test('complete and operator-accepted runs are no trouble', () => {
+    assert.equal(troubleOf(verdict({ outcome: 'complete', accepted: true })), null);
+    assert.equal(troubleOf(verdict({ outcome: 'suspect', accepted: true, witness: 'acceptance' })), null);
+  });
+  test('everything else is, by its outcome', () => {
+    for (const outcome of ['partial', 'suspect', 'failed', 'missed'] as const)
+      assert.equal(troubleOf(verdict({ outcome }))?.kind, outcome);
+  });
+  test('a fork is a fork, whatever else it is', () => {
+    assert.equal(
+      troubleOf(verdict({ outcome: 'failed', reasons: [...reason('script'), ...reason('fork')] }))?.kind,
+      'fork',
+    );
+  });
+  test('a node that could not be asked is the problem of the host, and one for all its sets', () => {
+    const found = troubleOf(verdict({ outcome: 'missed', reasons: reason('unknown-node') }));
+    assert.deepEqual([found?.kind, found?.set, found?.incident.run], ['unknown-node', null, null]);
+  });
+  test('accepted runs are recoveries; good ones are complete or the operator said so', () => {
+    assert.equal(recoveryOf(verdict({ outcome: 'suspect' })), null);
+    assert.deepEqual(recoveryOf(verdict({ outcome: 'partial', accepted: true })), recovery(3, false));
+    assert.deepEqual(recoveryOf(verdict({ outcome: 'complete', accepted: true })), recovery(3));
+    assert.deepEqual(recoveryOf(verdict({ outcome: 'suspect', accepted: true, witness: 'acceptance' })), recovery(3));
+  });
+});
+
+test('whatever happens in whatever order: a miss newer than every success is open or told, never forgotten', () => {
+  const step = fc.record({ day: fc.integer({ min: 1, max: 28 }), what: fc.constantFrom('miss', 'success', 'tell') });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      let problem: Problem | null = null;
+      let newest: Recovery | null = null;
+      let messages = 0;
+      let missed = 0;
+      for (const { day, what } of steps) {
+        if (what === 'miss') {
+          problem = withTrouble(problem, trouble(day), newest, NOW) ?? problem;
+          missed = Math.max(missed, day);
+        } else if (what === 'success') {
+          if (newest === null || at(day) > newest.at) newest = recovery(day);
+          problem = ended(problem, recovery(day), NOW) ?? problem;
+        } else if (problem !== null && untold(problem) !== null) {
+          messages++;
+          problem = marked(problem, problem, NOW);
+        }
+      }
+      if (missed === 0) return;
+      assert.notEqual(problem, null);
+      const isOpenOrUntold = problem?.closed === null || (problem !== null && untold(problem) !== null);
+      if (newest === null || newest.at < at(missed)) assert.equal(problem?.closed, null);
+      else assert.ok(isOpenOrUntold || messages > 0);
+    }),
+    { numRuns: 2000 },
+  );
+});
