@@ -18,8 +18,9 @@ export function canonicalJson(value: unknown): string {
     if (!value.isWellFormed()) throw new OffsiteError('document-invalid', 'a string holds half a surrogate pair');
     return JSON.stringify(value);
   }
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (typeof value === 'object') {
+  // Array.from and not map, which would pass over holes.
+  if (Array.isArray(value)) return `[${Array.from(value, (item) => canonicalJson(item)).join(',')}]`;
+  if (isPlain(value)) {
     const pairs = Object.entries(value)
       .filter(([, item]) => item !== undefined)
       // RFC 8785 section 3.2.3: by UTF-16 code units, which is what comparing JavaScript strings does.
@@ -27,7 +28,15 @@ export function canonicalJson(value: unknown): string {
       .map(([key, item]) => `${canonicalJson(key)}:${canonicalJson(item)}`);
     return `{${pairs.join(',')}}`;
   }
-  throw new OffsiteError('document-invalid', `a ${typeof value} has no canonical form`);
+  const kind = typeof value === 'object' ? value.constructor.name : typeof value;
+  throw new OffsiteError('document-invalid', `no canonical form for a value of type ${kind}`);
+}
+
+/** Not a Date, a Buffer or a Map, of which an object's form would keep nothing or nonsense. */
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /** Parses bytes that must be canonical JSON already; anything else, a second form of the same value too, is refused. */
@@ -53,10 +62,12 @@ export function parseJson(text: string, what: string): Json {
   }
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** Strict UTF-8, without a byte order mark. */
 export function decodeUtf8(bytes: Uint8Array, what: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch (cause) {
     throw new OffsiteError('document-invalid', `${what} is not UTF-8`, { cause });
   }

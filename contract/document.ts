@@ -8,6 +8,7 @@ import * as z from 'zod';
 import { decodeUtf8, type Json, parseJson } from './canonical.ts';
 import { OffsiteError } from './errors.ts';
 import { instantText, isHostName, isPolicyName, isPrefix, isRunId, isSetName, isSha256 } from './ids.ts';
+import { quoted } from './quote.ts';
 
 /** The repository format that this version reads and writes. */
 export const FORMAT = 1;
@@ -17,12 +18,18 @@ const checked = (test: (text: string) => boolean, what: string) => z.string().re
 /** The pieces that documents are made of. */
 export const field = {
   run: checked(isRunId, 'run id'),
-  host: checked(isHostName, 'host name'),
-  set: checked(isSetName, 'set name'),
-  policy: checked(isPolicyName, 'policy name'),
+  host: checked(isHostName, 'host name (letters, digits, . _ -, 63 at most)'),
+  set: checked(isSetName, 'set name (a-z, 0-9, _ -, 32 at most)'),
+  policy: checked(isPolicyName, 'policy name (a-z, 0-9, -, 24 at most)'),
   prefix: checked(isPrefix, 'prefix'),
   sha256: checked(isSha256, 'SHA-256'),
   instant: checked((text) => isInstant(text), 'instant (YYYY-MM-DDTHH:MM:SSZ)'),
+  /** In the one form that encoding gives: padded, and without bits that decoding would drop. */
+  base64: z
+    .string()
+    .regex(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$/, 'not base64'),
+  /** The same of 32 bytes: a digest, or a seed. */
+  base64Of32: z.string().regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 'not 32 bytes in base64'),
   count: z.int().min(0),
   sequence: z.int().min(1),
   /** A run and the SHA-256 of its manifest's payload. */
@@ -30,6 +37,8 @@ export const field = {
 };
 
 function isInstant(text: string): boolean {
+  // Years beyond 9999 have a sign and six digits, and would pass below.
+  if (!/^\d{4}-/.test(text)) return false;
   const time = Date.parse(text);
   return !Number.isNaN(time) && instantText(new Date(time)) === text;
 }
@@ -59,7 +68,7 @@ export function documentKind<S extends z.ZodRawShape>(name: string, options: { m
 
   const parse = (value: Json, what: string): Parsed => {
     refuseUnknownFormat(value, type, known, what);
-    const result = schema.safeParse(value);
+    const result = shallow(() => schema.safeParse(value), what);
     if (!result.success)
       throw new OffsiteError('document-invalid', `${what} is not a valid ${type}: ${firstIssue(result.error)}`);
     return result.data as unknown as Parsed;
@@ -90,14 +99,29 @@ function refuseUnknownFormat(value: Json, type: string, known: Set<string>, what
   }
   const unknown = (why: string) => new OffsiteError('format-unknown', `${what} ${why}; this version cannot read it`);
   if (value.type !== type) {
-    const sameKind = typeof value.type === 'string' && value.type.replace(/\d+$/, '') === type.replace(/\d+$/, '');
-    if (sameKind) throw unknown(`is of type ${value.type}`);
+    const family = type.slice(0, -1);
+    const isOfFamily =
+      typeof value.type === 'string' &&
+      value.type.startsWith(family) &&
+      /^\d{1,9}$/.test(value.type.slice(family.length));
+    if (isOfFamily) throw unknown(`is of type ${value.type}`);
     throw new OffsiteError('document-invalid', `${what} is not of type ${type}`);
   }
   if (typeof value.format === 'number' && value.format !== FORMAT) throw unknown(`is of format ${value.format}`);
   const critical = Array.isArray(value.critical) ? value.critical : [];
   const foreign = critical.find((name) => typeof name !== 'string' || !known.has(name));
-  if (foreign !== undefined) throw unknown(`demands that readers understand ${JSON.stringify(foreign)}`);
+  if (foreign !== undefined) throw unknown(`demands that readers understand ${quoted(foreign)}`);
+}
+
+/** Nesting deeper than any document's, which a hostile one may have, ends in the engine's RangeError. */
+function shallow<T>(check: () => T, what: string): T {
+  try {
+    return check();
+  } catch (cause) {
+    if (cause instanceof RangeError)
+      throw new OffsiteError('document-invalid', `${what} is nested too deeply`, { cause });
+    throw cause;
+  }
 }
 
 /** The first thing wrong, as `field.path: what is expected`. */

@@ -2,9 +2,9 @@
 
 import * as z from 'zod';
 import { type BytePath, pathFromBytes, pathFromText, pathToBytes, pathToText } from './byte-path.ts';
-import { decodeUtf8, parseJson } from './canonical.ts';
+import { decodeUtf8, type Json, parseJson } from './canonical.ts';
 import { field, firstIssue } from './document.ts';
-import { OffsiteError } from './errors.ts';
+import { isOffsiteError, OffsiteError } from './errors.ts';
 
 export const ENTRY_TYPES = ['file', 'directory', 'symlink', 'fifo', 'socket', 'char', 'block'] as const;
 export type EntryType = (typeof ENTRY_TYPES)[number];
@@ -108,8 +108,7 @@ export function encodeEntry(entry: Entry): string {
   return lines;
 }
 
-const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
-const digest = z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'not a SHA-256 in base64');
+const { base64, base64Of32: digest } = field;
 const position = [field.count, field.count, field.count, field.count, field.count, field.count] as const;
 const locationSchema = z.union([z.tuple([...position]), z.tuple([...position, digest])]);
 const locationsSchema = z.array(locationSchema).max(MAX_LOCATIONS_A_LINE);
@@ -147,13 +146,25 @@ const lineSchema = z.looseObject({
 });
 const moreSchema = z.strictObject({ more: locationsSchema });
 
-/** Reads one line (without its newline) of a decrypted listing; a `more` line gives further locations. */
+/**
+ * Reads one line (without its newline) of a decrypted listing; a `more` line gives further locations. Throws
+ * `listing-invalid`. Says nothing of where a path leads: whoever writes files must look at it.
+ */
 export function decodeLine(line: Uint8Array): { entry: Entry } | { more: Location[] } {
-  const value = parseJson(decodeUtf8(line, 'a line of the listing'), 'a line of the listing');
+  const value = parseLine(line);
   if (value !== null && typeof value === 'object' && 'more' in value) {
     return { more: check(moreSchema, value).more.map(toLocation) };
   }
   return { entry: toEntry(check(lineSchema, value)) };
+}
+
+function parseLine(line: Uint8Array): Json {
+  try {
+    return parseJson(decodeUtf8(line, 'a line of the listing'), 'a line of the listing');
+  } catch (error) {
+    if (!isOffsiteError(error, 'document-invalid')) throw error;
+    throw new OffsiteError('listing-invalid', error.message, { cause: error });
+  }
 }
 
 function check<T>(schema: z.ZodType<T>, value: unknown): T {
@@ -170,15 +181,24 @@ function toLocation(tuple: z.infer<typeof locationSchema>): Location {
 /** The bytes of `name` or `name64`; undefined where neither is there. */
 function bytesOf(line: Record<string, unknown>, name: string): BytePath | undefined {
   const [plain, encoded] = [line[name], line[`${name}64`]];
-  if (typeof plain === 'string' && encoded === undefined) return pathFromText(plain);
+  const refuse = (why: string) => new OffsiteError('listing-invalid', `a line of the listing has ${why}`);
+  if (typeof plain === 'string' && encoded === undefined) {
+    if (!plain.isWellFormed()) throw refuse(`half a surrogate pair in ${name}`);
+    return pathFromText(plain);
+  }
   if (typeof encoded === 'string' && plain === undefined) return pathFromBytes(Buffer.from(encoded, 'base64'));
   if (plain === undefined && encoded === undefined) return undefined;
-  throw new OffsiteError('listing-invalid', `a line of the listing has both ${name} and ${name}64`);
+  throw refuse(`both ${name} and ${name}64`);
+}
+
+function requiredBytesOf(line: Record<string, unknown>, name: string): BytePath {
+  const bytes = bytesOf(line, name);
+  if (bytes === undefined) throw new OffsiteError('listing-invalid', `a line of the listing has no ${name}`);
+  return bytes;
 }
 
 function toEntry(line: z.infer<typeof lineSchema>): Entry {
-  const path = bytesOf(line, 'path');
-  if (path === undefined) throw new OffsiteError('listing-invalid', 'a line of the listing has no path');
+  const path = requiredBytesOf(line, 'path');
   const optional = {
     user: bytesOf(line, 'user'),
     group: bytesOf(line, 'group'),
@@ -186,7 +206,7 @@ function toEntry(line: z.infer<typeof lineSchema>): Entry {
     target: bytesOf(line, 'target'),
     device: line.device,
     xattrs: line.xattrs?.map((pair) => ({
-      name: bytesOf(pair, 'name') ?? ('' as BytePath),
+      name: requiredBytesOf(pair, 'name'),
       value: Buffer.from(pair.value, 'base64'),
     })),
     link: bytesOf(line, 'link'),

@@ -4,17 +4,26 @@ import * as z from 'zod';
 import { nextDue, parseCron, shortestInterval } from './cron.ts';
 import { field } from './document.ts';
 import { OffsiteError } from './errors.ts';
-import { explain } from './host-config.ts';
+import { explain, explainProto } from './host-config.ts';
 import { isFingerprint, isNodeId } from './ids.ts';
 import { duration } from './units.ts';
 
 const MINUTE = 60_000;
 const DAY = 1440 * MINUTE;
 const MAX_POLICIES = 140;
+/** Jobs and `expected.json` hold no longer one. */
+const MAX_SPLAY = DAY;
+
+/** The calendar has such a day: not 31 February, which Date takes for 3 March. */
+function isDay(text: string): boolean {
+  const midnight = new Date(`${text}T00:00:00Z`);
+  return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(+midnight) && midnight.toISOString().startsWith(text);
+}
+
 /** `since` is stamped by `fleet apply`: nothing is due, and nothing missed, before it. */
 const since = field.instant.optional();
 const fingerprint = z.string().refine(isFingerprint, 'must be a fingerprint of 40 uppercase hex digits');
-const day = z.string().regex(/^\d{4}-\d\d-\d\d$/, 'must be a date like 2026-12-24');
+const day = z.string().refine(isDay, 'must be a date like 2026-12-24');
 
 const hostSchema = z.strictObject({
   node: z.string().refine(isNodeId, 'must be a node id'),
@@ -27,7 +36,12 @@ export type FleetHost = z.infer<typeof hostSchema>;
 
 const policySchema = z.strictObject({
   hosts: z.array(field.host).min(1, 'must name at least one host'),
-  sets: z.union([z.literal('all'), z.array(field.set).min(1)]).default('all'),
+  sets: z
+    .union(
+      [z.literal('all'), z.array(field.set).min(1, 'must name at least one set')],
+      'must be `all` or a list of sets',
+    )
+    .default('all'),
   full: z.string().optional(),
   incremental: z.string().optional(),
   deadline: duration.default(8 * 60 * MINUTE),
@@ -46,7 +60,7 @@ const fleetSchema = z.strictObject({
   hosts: z.record(field.host, hostSchema),
   policies: z.record(field.policy, policySchema),
   digest: z.string().optional(),
-  heartbeat: z.url().optional(),
+  heartbeat: z.url({ protocol: /^https?$/, error: 'must be a URL like https://example.org/ping' }).optional(),
 });
 /** Durations in milliseconds. */
 export type Fleet = z.infer<typeof fleetSchema>;
@@ -58,6 +72,8 @@ export type Fleet = z.infer<typeof fleetSchema>;
 export function parseFleet(value: unknown, file: string, now: Date): Fleet {
   const result = fleetSchema.safeParse(value ?? {});
   const refuse = (why: string) => new OffsiteError('fleet-invalid', `${file}: ${why}`);
+  const unseen = explainProto(value);
+  if (unseen !== null) throw refuse(unseen);
   if (!result.success) throw refuse(explain(result.error, value));
   const why = contradiction(result.data, now);
   if (why !== null) throw refuse(why);
@@ -70,7 +86,8 @@ function contradiction(fleet: Fleet, now: Date): string | null {
     const other = nodes.get(host.node);
     if (other !== undefined) return `hosts.${name}.node: ${host.node} is the node of ${other} already`;
     nodes.set(host.node, name);
-    if (new Set(host.sets).size < host.sets.length) return `hosts.${name}.sets: names a set twice`;
+    const twice = namedTwice(host.sets);
+    if (twice !== undefined) return `hosts.${name}.sets: names ${twice} twice`;
   }
   const policies = Object.entries(fleet.policies);
   if (policies.length > MAX_POLICIES)
@@ -84,6 +101,11 @@ function contradiction(fleet: Fleet, now: Date): string | null {
 }
 
 function contradictionOfPolicy(policy: FleetPolicy, fleet: Fleet, now: Date): string | null {
+  for (const place of ['hosts', 'sets'] as const) {
+    const names = policy[place];
+    const twice = names === 'all' ? undefined : namedTwice(names);
+    if (twice !== undefined) return `${place}: names ${twice} twice`;
+  }
   const known = new Set<string>();
   for (const name of policy.hosts) {
     const host = fleet.hosts[name];
@@ -96,8 +118,10 @@ function contradictionOfPolicy(policy: FleetPolicy, fleet: Fleet, now: Date): st
   }
   if (policy.full === undefined && policy.incremental === undefined)
     return 'full: needs a schedule, full or incremental or both';
-  if (policy.deadline < MINUTE) return 'deadline: must be 1m or more';
-  if (policy.splay >= policy.deadline) return 'splay: must be shorter than the deadline';
+  if (policy.deadline < MINUTE) return `deadline: must be 1m or more (found ${policy.deadline / 1000} seconds)`;
+  if (policy.splay > MAX_SPLAY) return `splay: must be 24h or less (found ${policy.splay / MINUTE} minutes)`;
+  if (policy.splay >= policy.deadline)
+    return `splay: ${policy.splay / MINUTE} minutes are not shorter than the deadline, ${policy.deadline / MINUTE} minutes`;
   for (const type of ['full', 'incremental'] as const) {
     const schedule = policy[type];
     if (schedule === undefined) continue;
@@ -109,6 +133,11 @@ function contradictionOfPolicy(policy: FleetPolicy, fleet: Fleet, now: Date): st
     }
   }
   return null;
+}
+
+function namedTwice(names: readonly string[]): string | undefined {
+  const seen = new Set<string>();
+  return names.find((name) => seen.size === seen.add(name).size);
 }
 
 function scheduleProblem(place: string, schedule: string, now: Date): string | null {

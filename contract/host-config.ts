@@ -5,13 +5,15 @@ import { canonicalJson } from './canonical.ts';
 import { field } from './document.ts';
 import { OffsiteError } from './errors.ts';
 import { sha256Hex } from './ids.ts';
+import { quoted } from './quote.ts';
 import { duration, percentage, size } from './units.ts';
 
 const MINUTE = 60_000;
 const absolute = z
   .string()
   .regex(/^\//, 'must be an absolute path')
-  .refine((path) => !path.includes('\0'), 'holds a NUL');
+  .refine((path) => !path.includes('\0'), 'holds a NUL')
+  .refine((path) => !path.split('/').includes('..'), "may not hold '..'");
 const stagedName = z
   .string()
   .regex(/^[^/\0]{1,255}$/, 'must be a file name without slash')
@@ -66,10 +68,13 @@ export const MAX_PART_SIZE = 512 * 2 ** 20;
 /** Checks a parsed YAML value. `file` is named in the error, `config-invalid`, with the field and what is expected. */
 export function parseHostConfig(value: unknown, file: string): HostConfig {
   const result = configSchema.safeParse(value ?? {});
-  if (!result.success) throw new OffsiteError('config-invalid', `${file}: ${explain(result.error, value)}`);
+  const refuse = (why: string) => new OffsiteError('config-invalid', `${file}: ${why}`);
+  const why = explainProto(value);
+  if (why !== null) throw refuse(why);
+  if (!result.success) throw refuse(explain(result.error, value));
   const { partSize } = result.data;
   if (partSize < MIN_PART_SIZE || partSize > MAX_PART_SIZE) {
-    throw new OffsiteError('config-invalid', `${file}: partSize: ${partSize} bytes is not between 8MiB and 512MiB`);
+    throw refuse(`partSize: ${partSize} bytes is not between 8MiB and 512MiB`);
   }
   return result.data;
 }
@@ -78,14 +83,27 @@ export function parseHostConfig(value: unknown, file: string): HostConfig {
 export function explain(error: z.ZodError, value: unknown): string {
   const issue = error.issues[0];
   if (issue === undefined) return 'not valid';
-  const place = issue.path.map(String).join('.');
-  if (issue.code === 'unrecognized_keys') {
-    return `${place === '' ? '' : `${place}: `}unknown key ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}`;
-  }
+  const place = issue.path.length === 0 ? '' : `${issue.path.map(String).join('.')}: `;
+  if (issue.code === 'unrecognized_keys') return `${place}unknown key ${issue.keys.map(quoted).join(', ')}`;
+  if (issue.code === 'invalid_key') return `${place}${issue.issues[0]?.message ?? issue.message}`;
   let found = value;
-  for (const step of issue.path) found = (found as Record<PropertyKey, unknown> | undefined)?.[step];
-  const shown = found === undefined ? 'nothing' : JSON.stringify(found);
-  return `${place === '' ? '' : `${place}: `}${issue.message} (found ${shown.length > 80 ? `${shown.slice(0, 77)}...` : shown})`;
+  for (const step of issue.path) found = (found as Record<PropertyKey, unknown> | null | undefined)?.[step];
+  return `${place}${issue.message} (found ${quoted(found)})`;
+}
+
+/**
+ * Where a file has a key `__proto__`, as `explain` says it of other unknown keys; else null. Schemas pass over it
+ * silently among names that people choose, and a set of that name would never be backed up.
+ */
+export function explainProto(value: unknown, place: readonly string[] = [], seen = new Set<unknown>()): string | null {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return null;
+  seen.add(value);
+  if (Object.hasOwn(value, '__proto__')) return [...place, 'unknown key "__proto__"'].join(': ');
+  for (const [key, item] of Object.entries(value)) {
+    const why = explainProto(item, [[...place, key].join('.')], seen);
+    if (why !== null) return why;
+  }
+  return null;
 }
 
 /** The SHA-256 that a manifest carries, so that the stack notices a path dropped from a set's config. */

@@ -17,12 +17,15 @@ const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,190}$/;
 const FINGERPRINT = /^[0-9A-F]{40}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 
+/** `constructor` and its like are no names: records indexed by names must answer for them with nothing. */
+const isFree = (text: string): boolean => !(text in Object.prototype);
+
 export const isRunId = (text: string): boolean => RUN_ID.test(text) && parseCompact(text.slice(0, 16)) !== null;
-export const isHostName = (text: string): boolean => HOST.test(text);
-export const isSetName = (text: string): boolean => SET.test(text);
-export const isPolicyName = (text: string): boolean => POLICY.test(text);
-export const isNodeId = (text: string): boolean => NODE.test(text);
-export const isPrefix = (text: string): boolean => PREFIX.test(text);
+export const isHostName = (text: string): boolean => HOST.test(text) && isFree(text);
+export const isSetName = (text: string): boolean => SET.test(text) && isFree(text);
+export const isPolicyName = (text: string): boolean => POLICY.test(text) && isFree(text);
+export const isNodeId = (text: string): boolean => NODE.test(text) && isFree(text);
+export const isPrefix = (text: string): boolean => PREFIX.test(text) && isFree(text);
 /** A primary key's fingerprint: 40 uppercase hex digits. */
 export const isFingerprint = (text: string): boolean => FINGERPRINT.test(text);
 /** A SHA-256 in 64 lowercase hex digits. */

@@ -1,7 +1,7 @@
 /** The job: what a slot asks of a batch of hosts, in one base64url parameter that a shell cannot misread. */
 
 import * as z from 'zod';
-import { parseJson } from './canonical.ts';
+import { decodeUtf8, parseJson } from './canonical.ts';
 import { field, firstIssue } from './document.ts';
 import { OffsiteError } from './errors.ts';
 import { isNodeId } from './ids.ts';
@@ -40,7 +40,7 @@ export function decodeJob(text: string): Job {
   if (!/^[A-Za-z0-9_-]+$/.test(text)) throw refuse('it is not base64url');
   let value: unknown;
   try {
-    value = parseJson(Buffer.from(text, 'base64url').toString('utf8'), 'the job');
+    value = parseJson(decodeUtf8(Buffer.from(text, 'base64url'), 'the job'), 'the job');
   } catch {
     throw refuse('it is not JSON');
   }

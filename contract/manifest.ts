@@ -6,6 +6,7 @@ import { type DocumentOf, documentKind, field } from './document.ts';
 import { OffsiteError } from './errors.ts';
 import { isFingerprint } from './ids.ts';
 import { type ObjectKey, parseObjectKey } from './keys.ts';
+import { quoted } from './quote.ts';
 
 export const CIPHER = 'seipd1';
 
@@ -154,7 +155,7 @@ function checkObjects(manifest: Manifest, refuse: (why: string) => never): void 
   for (const [attempt, key] of manifest.keyObjects) {
     const place = parseObjectKey(key);
     if (!isOwn(place, 'session-key') || place?.kind !== 'session-key')
-      return refuse(`names a key object that is not its own: ${key}`);
+      return refuse(`names a key object that is not its own: ${quoted(key)}`);
     if (place.attempt !== attempt || attempts.has(attempt))
       return refuse(`two key objects, or a wrong one, for attempt ${attempt}`);
     attempts.add(attempt);
@@ -163,7 +164,7 @@ function checkObjects(manifest: Manifest, refuse: (why: string) => never): void 
   for (const [key, , sha, attempt] of manifest.objects) {
     const place = parseObjectKey(key);
     if (place === null || !isOwn(place, 'data', 'meta', 'index'))
-      return refuse(`names an object that is not its own: ${key}`);
+      return refuse(`names an object that is not its own: ${quoted(key)}`);
     if ('sha' in place && !sha.startsWith(place.sha)) return refuse(`the hash of ${key} is not the one in its name`);
     if (!attempts.has(attempt)) return refuse(`no key object for attempt ${attempt} of ${key}`);
     const number = 'number' in place ? `${place.kind} ${place.number}` : 'index';

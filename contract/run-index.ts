@@ -5,7 +5,10 @@ import { type BytePath, pathFromBytes, pathFromText, pathToBytes, pathToText } f
 import { type DocumentOf, documentKind, field } from './document.ts';
 import { manifestKind } from './manifest.ts';
 
-const pathField = z.union([z.string(), z.strictObject({ path64: z.string() })]);
+const pathField = z.union([
+  z.string().refine((text) => text.isWellFormed(), 'half a surrogate pair'),
+  z.strictObject({ path64: field.base64 }),
+]);
 
 /** A path in a document: text, or `{"path64": base64}` where it is not UTF-8. */
 export function encodePath(path: BytePath): z.infer<typeof pathField> {
@@ -20,7 +23,7 @@ const listingChunk = z.tuple([
   /** Source, part number (of a meta part), frame offset and length, offset and length in the frame's content. */
   z.tuple([field.count, field.count, field.count, field.count, field.count, field.count]),
   /** SHA-256 of the chunk, base64. */
-  z.string().regex(/^[A-Za-z0-9+/]{43}=$/),
+  field.base64Of32,
   /** The first entry's path. */
   pathField,
   /** How many entries begin in the chunk. */
@@ -37,7 +40,7 @@ export const indexKind = documentKind('index', {
     chain: field.run,
     sources,
     /** Seed of the set's chunker, base64, 32 bytes. */
-    seed: z.string().regex(/^[A-Za-z0-9+/]{43}=$/),
+    seed: field.base64Of32,
     listing: z.array(listingChunk),
     counts,
     scripts: z.array(

@@ -6,13 +6,16 @@ import { isFingerprint } from './ids.ts';
 
 const fingerprint = z.string().refine(isFingerprint, 'not a fingerprint');
 
-const trustedKey = z.object({
-  fingerprint,
-  /** The first ledger sequence that this key may sign. */
-  from: field.sequence,
-  /** The last one; null while it is in use. */
-  until: field.sequence.nullable(),
-});
+/** Open, like the hosts below: whoever writes the file anew keeps what a newer version put there. */
+const trustedKey = z
+  .object({
+    fingerprint,
+    /** The first ledger sequence that this key may sign. */
+    from: field.sequence,
+    /** The last one; null while it is in use. */
+    until: field.sequence.nullable(),
+  })
+  .catchall(z.json());
 export type TrustedKey = z.infer<typeof trustedKey>;
 
 export const trustKind = documentKind('trust', {
@@ -20,7 +23,10 @@ export const trustKind = documentKind('trust', {
   shape: {
     /** Grows by one with each change. */
     serial: field.sequence,
-    hosts: z.record(field.prefix, z.object({ name: field.host, keys: z.array(trustedKey).min(1).max(100) })),
+    hosts: z.record(
+      field.prefix,
+      z.object({ name: field.host, keys: z.array(trustedKey).min(1).max(100) }).catchall(z.json()),
+    ),
   },
 });
 export type Trust = DocumentOf<typeof trustKind>;
