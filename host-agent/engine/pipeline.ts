@@ -54,19 +54,23 @@ export async function runPipeline(ports: PipelinePorts): Promise<void> {
   const base = new BaseCursor(ports.base);
   const links = new Map<string, Entry>();
   const lines = new LineQueue(ports);
-  for (const found of ports.found) {
-    ports.signal?.throwIfAborted();
-    const before = base.seek(found.path);
-    if (isUnchanged(found, before, ports.settledBefore) && !isLinked(found)) {
-      lines.reuse(found, before);
-    } else {
-      const done = await storeEntry(found, before, links, ports);
-      if (done !== null) lines.add(done);
+  try {
+    for (const found of ports.found) {
+      ports.signal?.throwIfAborted();
+      const before = base.seek(found.path);
+      if (isUnchanged(found, before, ports.settledBefore) && !isLinked(found)) {
+        lines.reuse(found, before);
+      } else {
+        const done = await storeEntry(found, before, links, ports);
+        if (done !== null) lines.add(done);
+      }
+      const pause = ports.pace(0);
+      if (pause !== undefined) await pause;
     }
-    const pause = ports.pace(0);
-    if (pause !== undefined) await pause;
+    lines.flush();
+  } finally {
+    base.close();
   }
-  lines.flush();
 }
 
 /** Size, mtime, ctime and inode equal, and not so young that an edit within one clock tick could hide. */
@@ -231,6 +235,11 @@ class BaseCursor {
   seek(path: BytePath): BaseEntry | null {
     while (this.#next !== null && comparePaths(this.#next.path, path) < 0) this.#advance();
     return this.#next?.path === path ? this.#next : null;
+  }
+
+  /** Lets go of what the base is read from. */
+  close(): void {
+    this.#entries?.return?.();
   }
 
   #advance(): void {

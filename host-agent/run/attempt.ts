@@ -10,7 +10,7 @@ import type { ObjectLine } from '../../contract/manifest.ts';
 import type { PublicKey } from '../../pgp/keys.ts';
 import { encryptMessage } from '../../pgp/messages.ts';
 import { PartWriter } from '../../pgp/part-writer.ts';
-import { formatSessionKey, newSessionKey, sessionKeyPackets } from '../../pgp/session-key.ts';
+import { formatSessionKey, newSessionKey, type SessionKey, sessionKeyPackets } from '../../pgp/session-key.ts';
 import type { ObjectStore } from '../../store/port.ts';
 import { secureRandom } from '../../system/random.ts';
 import { acceptExisting } from '../engine/content-store.ts';
@@ -49,32 +49,59 @@ export async function beginAttempt(
   const chain = plan.base?.info.chain ?? unfinished?.chain ?? randomRunId(of.start, secureRandom(6));
   const journal = await Journal.open(file, { prefix: of.prefix, chain, recipients }, unfinished);
   const number = (unfinished?.attempts ?? 0) + 1;
-  await journal.attempt(of.run, number);
+  try {
+    await journal.attempt(of.run, number);
+    const sessionKey = newSessionKey(secureRandom(32));
+    const packets = await sessionKeyPackets(sessionKey, of.recipients);
+    const keyObject = await putKeyObject({ ...of, chain, number, sessionKey }, ports.store);
+    journal.keyObject(...keyObject);
+    return {
+      chain,
+      number,
+      journal,
+      journalName,
+      sealer: new Sealer(new PartWriter(sessionKey, packets), sessionKey, { verifyAll: of.extraVerify }),
+      ...adoptedFrom(unfinished, keyObject),
+      keyObjectSize: keyObject[2],
+    };
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
+}
 
-  const sessionKey = newSessionKey(secureRandom(32));
-  const packets = await sessionKeyPackets(sessionKey, of.recipients);
-  const text = JSON.stringify({ run: of.run, attempt: number, sessionKey: formatSessionKey(sessionKey) });
+type KeyObject = Unfinished['keyObjects'][number];
+
+async function putKeyObject(
+  of: {
+    prefix: string;
+    set: string;
+    run: string;
+    chain: string;
+    number: number;
+    sessionKey: SessionKey;
+    recipients: readonly PublicKey[];
+  },
+  store: ObjectStore,
+): Promise<KeyObject> {
+  const { prefix, set, run, chain, number: attempt } = of;
+  const text = JSON.stringify({ run, attempt, sessionKey: formatSessionKey(of.sessionKey) });
   const message = await encryptMessage(Buffer.from(text), of.recipients);
   const sha256 = sha256Hex(message);
-  const { prefix, set, run } = of;
-  const key = objectKey({ kind: 'session-key', prefix, set, chain, run, attempt: number, sha: sha256.slice(0, 32) });
-  await ports.store.put(key, message, { condition: 'absent', sha256 }).catch(acceptExisting);
-  journal.keyObject(number, key, message.length, sha256);
+  const key = objectKey({ kind: 'session-key', prefix, set, chain, run, attempt, sha: sha256.slice(0, 32) });
+  await store.put(key, message, { condition: 'absent', sha256 }).catch(acceptExisting);
+  return [attempt, key, message.length, sha256];
+}
 
-  // Listing parts of a dead attempt are not adopted: a new listing is cheap, and differs.
-  const adopted = (unfinished?.parts ?? []).filter(({ kind }) => kind === 'data');
+/**
+ * Data parts of earlier attempts whose key object is known, and the key objects that all parts need. Listing parts of a
+ * dead attempt are not adopted: a new listing is cheap, and differs.
+ */
+function adoptedFrom(unfinished: Unfinished | null, own: KeyObject): Pick<Attempt, 'adopted' | 'keyObjects'> {
+  const earlier = new Map((unfinished?.keyObjects ?? []).map((one) => [one[0], one]));
+  const adopted = (unfinished?.parts ?? []).filter(({ kind, line }) => kind === 'data' && earlier.has(line[3]));
   const needed = new Set(adopted.map(({ line }) => line[3]));
-  const earlier = (unfinished?.keyObjects ?? []).filter(([attempt]) => needed.has(attempt));
-  return {
-    chain,
-    number,
-    journal,
-    journalName,
-    sealer: new Sealer(new PartWriter(sessionKey, packets), sessionKey, { verifyAll: of.extraVerify }),
-    keyObjects: [...earlier, [number, key, message.length, sha256]],
-    adopted,
-    keyObjectSize: message.length,
-  };
+  return { adopted, keyObjects: [...[...earlier.values()].filter(([attempt]) => needed.has(attempt)), own] };
 }
 
 /** A full continues any unfinished full to the same recipients; an incremental only its own earlier attempt. */
