@@ -48,7 +48,7 @@ export interface RestoreOptions {
   readonly overwrite?: boolean;
   /** False leaves everything to whoever restores. Without the rights for it, the same happens, and is reported. */
   readonly setOwner?: boolean;
-  /** Bytes of memory for parts and their content; 128 MiB if not given. */
+  /** Bytes of memory for parts and their content; 200 MB if not given. */
   readonly memory?: number;
   /** Threads; 0 for none besides the present one. Decided by the plan if not given. */
   readonly workers?: number;
