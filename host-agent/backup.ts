@@ -84,14 +84,14 @@ export interface BackupOptions {
  * could begin (`state-unwritable`, a store that does not take a pending manifest) and `interrupted`.
  */
 export async function backupSet(options: BackupOptions, ports: AgentPorts): Promise<RunResult> {
-  const { identity, config } = ports;
+  const { config } = ports;
   const set = config.sets[options.set];
   if (set === undefined) throw new OffsiteError('config-invalid', `no set ${options.set} in the config`);
   const started = ports.clock.now();
   const run = options.asked?.run ?? randomRunId(started, secureRandom(6));
   const folder = setFolder(config, options.set);
   makeFolder(folder);
-  const memory = new RunMemory(folder, identity.prefix);
+  const memory = new RunMemory(folder, publisherOf(ports));
   const lock = await takeLock(options, run, started, ports);
   if ('by' in lock) return lock.by === run ? duplicate(options, run) : await skip(options, run, lock, ports);
   try {
@@ -107,6 +107,8 @@ export async function backupSet(options: BackupOptions, ports: AgentPorts): Prom
     await lock.release();
   }
 }
+
+const publisherOf = ({ identity, store }: AgentPorts) => ({ prefix: identity.prefix, store: store.url });
 
 const duplicate = ({ set }: BackupOptions, run: string): RunResult => ({
   set,
@@ -300,7 +302,7 @@ export async function dryRun(options: BackupOptions, ports: AgentPorts): Promise
   const run = randomRunId(started, secureRandom(6));
   const of = { prefix: identity.prefix, set: options.set };
   const recipients = ports.recipients.map(({ fingerprint }) => fingerprint).sort();
-  const memory = new RunMemory(setFolder(config, options.set), identity.prefix);
+  const memory = new RunMemory(setFolder(config, options.set), publisherOf(ports));
   const position = await positionAlone(
     { store: ports.store, anchor: ports.recipients.slice(0, 1) },
     of,
@@ -394,7 +396,8 @@ async function storeAndPublish(making: Making, placed: Placed, ports: AgentPorts
     const signed = encodeManifest(manifest);
     await finishState(stored, { head, plan, payload: signed.payloadHash, started });
     const now = ports.clock.now();
-    const pending = await journalManifest(signed, { memory, key: identity.signingKey, now }, attempt.journalName);
+    const of = { follows: position.follows, clears: attempt.journalName };
+    const pending = await journalManifest(signed, { memory, key: identity.signingKey, now }, of);
     await attempt.journal.close();
     await commit(pending, { store, memory, folder });
     return manifest;
@@ -449,7 +452,8 @@ async function publishFailure(
   const failure = { error, scripts, finished: clock.now(), chain, requested: options.type };
   try {
     const signed = encodeManifest(failedManifestOf(head, plan, position, failure));
-    const pending = await journalManifest(signed, { memory, key: identity.signingKey, now: clock.now() }, null);
+    const signing = { memory, key: identity.signingKey, now: clock.now() };
+    const pending = await journalManifest(signed, signing, { follows: position.follows, clears: null });
     await commit(pending, { store, memory, folder });
     return { ...failed, manifest: signed.manifest };
   } catch (second) {
