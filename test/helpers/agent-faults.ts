@@ -2,6 +2,7 @@
  * Agents that die, and file systems that fail, at a chosen call: `node:fs` is patched, so that the product needs no
  * hooks. In a process of its own (agent-preload.ts) an agent dies by SIGKILL. In this process its death is simulated:
  * from that call on nothing that it still tries has any effect, which leaves disk and store as a killed process would.
+ * Nothing is synced in this process: it would cost much time, and only a power cut could tell.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -45,6 +46,10 @@ export class Life {
   constructor(saboteur: Saboteur, isOwnProcess: boolean) {
     this.saboteur = saboteur;
     this.#isOwnProcess = isOwnProcess;
+  }
+
+  get isSimulated(): boolean {
+    return !this.#isOwnProcess;
   }
 
   get isOver(): boolean {
@@ -169,6 +174,7 @@ const CHANGING = new Set(
     ' ',
   ),
 );
+const SYNCING = new Set(['sync', 'fsync', 'datasync', 'fdatasync']);
 const WRITING = new Set(['write', 'writeFile', 'appendFile']);
 const BY_PATH =
   'open writeFile appendFile mkdir rename link unlink rm symlink truncate readFile lstat readdir readlink';
@@ -209,7 +215,7 @@ function patchSync(name: string, kind: 'path' | 'descriptor'): void {
     const path = kind === 'path' ? text(args[0]) : (paths.get(args[0] as number) ?? '');
     const result = life.now(
       callOf(name, path, args, 1),
-      () => original(...args),
+      () => (life.isSimulated && SYNCING.has(name) ? undefined : original(...args)),
       () => {
         const half = halved(name, args, 1);
         if (half !== null) original(...half);
@@ -258,7 +264,7 @@ function patchHandle(prototype: Methods, name: string): void {
     const path = handlePaths.get(this as object) ?? '';
     return await life.later(
       callOf(name, path, args, 0),
-      async () => await original.apply(this, args),
+      async () => (life.isSimulated && SYNCING.has(name) ? undefined : await original.apply(this, args)),
       async () => {
         const half = halved(name, args, 0);
         if (half !== null) await original.apply(this, half);
