@@ -16,6 +16,9 @@ export function refused(code: ErrorCode, work: () => unknown, message = /./): vo
   });
 }
 
+/** Matches what begins with this very text. */
+export const literally = (text: string) => new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`);
+
 /** True where the work throws an OffsiteError of one of these codes, false where it does not throw; else it fails. */
 export function isRefused(codes: readonly ErrorCode[], work: () => unknown): boolean {
   try {
