@@ -97,11 +97,11 @@ export async function backupSet(options: BackupOptions, ports: AgentPorts): Prom
   try {
     await putPending(memory, folder, ports);
     if (memory.isFinished(run) || !(await begin(options, run, started, memory, ports))) return duplicate(options, run);
-    const stopAlive = options.asked === null ? () => undefined : reportAlive(options, run, ports);
+    const alive = reportAlive(options, run, ports);
     try {
-      return await makeRun({ options, set, run, started, folder, memory }, ports);
+      return await makeRun({ options, set, run, started, folder, memory }, { ...ports, onProgress: alive.onProgress });
     } finally {
-      stopAlive();
+      alive.stop();
     }
   } finally {
     await lock.release();
@@ -208,14 +208,37 @@ function splayOf({ asked }: BackupOptions, { host }: AgentPorts): number {
   return Number.parseInt(sha256Hex(host).slice(0, 8), 16) % asked.splay;
 }
 
-/** Says every hour that a long run is alive; nothing depends on it. */
-function reportAlive({ set }: BackupOptions, run: string, ports: AgentPorts): () => void {
+/** Says every hour how far a long run is, and when it may end; nothing depends on it. */
+function reportAlive({ set }: BackupOptions, run: string, ports: AgentPorts) {
+  const { store, clock, identity } = ports;
+  const began = clock.now().getTime();
+  let latest: Progress | null = null;
   let number = 0;
-  return every(HOUR, () => {
-    const key = objectKey({ kind: 'alive', prefix: ports.identity.prefix, set, run, number: ++number });
-    const note = { type: aliveKind.type, format: 1, run, at: instantText(ports.clock.now()), bytes: 0, eta: null };
-    ports.store.put(key, Buffer.from(`${JSON.stringify(note)}\n`), { condition: 'absent' }).catch(() => undefined);
+  const stop = every(HOUR, () => {
+    const key = objectKey({ kind: 'alive', prefix: identity.prefix, set, run, number: ++number });
+    const at = clock.now();
+    const note = {
+      type: aliveKind.type,
+      format: 1,
+      run,
+      at: instantText(at),
+      bytes: latest?.bytes ?? 0,
+      eta: etaOf(latest, began, at),
+    };
+    store.put(key, Buffer.from(`${JSON.stringify(note)}\n`), { condition: 'absent' }).catch(() => undefined);
   });
+  const onProgress = (progress: Progress) => {
+    latest = progress;
+    ports.onProgress(progress);
+  };
+  return { onProgress, stop };
+}
+
+/** By what the base had, as if the rest went as fast; null where nobody can tell. */
+function etaOf(progress: Progress | null, began: number, now: Date): string | null {
+  if (progress === null || progress.expectedBytes === null || progress.bytes === 0) return null;
+  const left = Math.max(0, progress.expectedBytes - progress.bytes) / progress.bytes;
+  return instantText(new Date(now.getTime() + (now.getTime() - began) * left));
 }
 
 interface Making {

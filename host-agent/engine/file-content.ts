@@ -1,7 +1,7 @@
 /** One file's content through chunker, dedup and store, in a window of bounded size. */
 
 import type { Location } from '../../contract/entry.ts';
-import type { OpenFile } from '../source/read-file.ts';
+import { HOLE_BLOCK, type OpenFile } from '../source/read-file.ts';
 import { type Chunker, MAX_CHUNK, SEGMENT } from './chunker.ts';
 import type { ContentStore } from './content-store.ts';
 import { contentHash, type DedupTable } from './dedup.ts';
@@ -77,10 +77,10 @@ export class SourceReadError extends Error {
   }
 }
 
-/** Fills the window until a chunk of any size fits; returns the new end and whether the file has ended. */
+/** Fills the window as far as a piece of a sparse file fits; returns the new end and whether the file has ended. */
 function fill(file: OpenFile, window: Buffer, from: number): [end: number, atEnd: boolean] {
   let end = from;
-  while (end < MAX_CHUNK) {
+  while (end <= window.length - HOLE_BLOCK) {
     const count = readPiece(file, window, end);
     if (count === 0) return [end, true];
     end += count;

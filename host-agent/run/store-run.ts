@@ -123,7 +123,10 @@ async function storeEntries(
     }
     return known;
   };
-  const pace = pacer(uploads, () => options.onProgress(progressOf(options, content)));
+  const pace = pacer(uploads, () => {
+    options.signal?.throwIfAborted();
+    options.onProgress(progressOf(options, content));
+  });
   const listing = new ListingWriter(meta, plan.base?.listing ?? []);
   const gates = new Gates(options.set);
   let chunks: ListingChunk[];

@@ -6,8 +6,8 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { errnoOf } from './scan.ts';
 
-/** Holes are looked for in pieces of this size; a shorter run of zeros is content. */
-const HOLE_BLOCK = 64 * 2 ** 10;
+/** Holes are looked for in pieces of this size; a shorter run of zeros is content. No read may be for less. */
+export const HOLE_BLOCK = 64 * 2 ** 10;
 const ZEROS = Buffer.alloc(HOLE_BLOCK);
 
 /** Opens a regular file for reading, or says why not: an errno name, or `not-a-file` where it has become something else. */
