@@ -293,6 +293,6 @@ class LineQueue {
     const { size: statSize, mtimeNs, ctimeNs, ino } = found.stat;
     state.add({ path: found.path, size: statSize, mtimeNs, ctimeNs, inode: ino, settled, lines });
     gates.see(found.path, type, size);
-    tally.see(type, size);
+    tally.see(type, size, entry === undefined);
   }
 }

@@ -123,7 +123,7 @@ async function storeEntries(
     }
     return known;
   };
-  const pace = pacer(uploads, () => {
+  const pace = pacer(uploads, tally, () => {
     options.signal?.throwIfAborted();
     options.onProgress(progressOf(options, content));
   });
@@ -234,11 +234,12 @@ async function fileSystemNow(folder: string): Promise<bigint> {
   });
 }
 
-function pacer(uploads: Uploads, report: () => void): (bytes: number) => Promise<void> | undefined {
+function pacer(uploads: Uploads, tally: RunTally, report: () => void): (bytes: number) => Promise<void> | undefined {
   let bytes = 0;
   let entries = 0;
   return (more) => {
     bytes += more;
+    tally.readBytes += more;
     entries += more === 0 ? 1 : 0;
     if (!uploads.isFull && bytes < BREATHE_BYTES && entries < BREATHE_ENTRIES) return undefined;
     bytes = 0;
@@ -251,7 +252,7 @@ function pacer(uploads: Uploads, report: () => void): (bytes: number) => Promise
 function progressOf({ tally, plan }: StoreRunOptions, content: ContentStore): Progress {
   return {
     files: tally.files,
-    bytes: tally.bytes,
+    bytes: tally.readBytes + tally.unchangedBytes,
     newBytes: content.newBytes,
     expectedBytes: plan.compareWith?.info.bytes ?? null,
   };
