@@ -36,10 +36,16 @@ const LOWER = letters('abcdefghijklmnopqrstuvwxyz');
 const DIGITS = letters('0123456789');
 const ALPHANUMERIC = [...LOWER, ...LOWER.map((letter) => letter.toUpperCase()), ...DIGITS];
 
+/** Not `constructor` or the like, which are no names and a favourite of fast-check's. */
+const isFree = (text: string) => !(text in Object.prototype);
+
 /** Texts that begin with one of `first` and go on with up to `more` of `first` and `rest`. */
 function name(first: readonly string[], rest: string, more: number): fc.Arbitrary<string> {
   const others = fc.string({ unit: fc.constantFrom(...first, ...letters(rest)), maxLength: more });
-  return fc.tuple(fc.constantFrom(...first), others).map((pieces) => pieces.join(''));
+  return fc
+    .tuple(fc.constantFrom(...first), others)
+    .map((pieces) => pieces.join(''))
+    .filter(isFree);
 }
 
 const hex = (digits: number) =>
@@ -52,11 +58,13 @@ export const instants: fc.Arbitrary<Date> = fc
 
 export const hosts = name(ALPHANUMERIC, '._-', 62);
 export const sets = name([...LOWER, ...DIGITS], '_-', 31);
-export const policies = fc.string({
-  unit: fc.constantFrom(...LOWER, ...DIGITS, '-'),
-  minLength: 1,
-  maxLength: 24,
-});
+export const policies = fc
+  .string({
+    unit: fc.constantFrom(...LOWER, ...DIGITS, '-'),
+    minLength: 1,
+    maxLength: 24,
+  })
+  .filter(isFree);
 export const prefixes = fc.oneof(
   name(ALPHANUMERIC, '._:@=+-', 190),
   name(ALPHANUMERIC, '._-', 100).map((node) => `AROAEXAMPLE:${node}`),
