@@ -9,10 +9,13 @@ const STRETCH = 20;
 
 export class Breath {
   readonly #signal: AbortSignal | undefined;
+  readonly #onBreath: () => void;
   #last = monotonicMilliseconds();
 
-  constructor(signal: AbortSignal | undefined) {
+  /** `onBreath`: told each time, for progress. */
+  constructor(signal: AbortSignal | undefined, onBreath: () => void = () => {}) {
     this.#signal = signal;
+    this.#onBreath = onBreath;
   }
 
   /** Throws `interrupted` where the signal was given. */
@@ -25,6 +28,7 @@ export class Breath {
   /** Waits a moment if it is time to. */
   async take(): Promise<void> {
     if (monotonicMilliseconds() - this.#last < STRETCH) return;
+    this.#onBreath();
     await setImmediate();
     this.check();
     this.#last = monotonicMilliseconds();

@@ -63,7 +63,7 @@ export interface ChunkTarget {
   abandon(task: FileTask, file: number): void;
 }
 
-/** Does one part. `memory` is reused for its content where it is large enough. */
+/** Does one part, whose bytes are gone then. `memory` is reused for its content where it is large enough. */
 export function workOnPart(part: PartTask, target: ChunkTarget, memory?: Uint8Array): PartResult {
   const failures = new Map<number, Failure>();
   const fail = (file: number, failure: Failure) => {
@@ -97,7 +97,14 @@ function openContent({ key, bytes, sessionKey }: PartTask, memory?: Uint8Array):
   } catch (cause) {
     if (!isOffsiteError(cause)) throw cause;
     throw new OffsiteError('part-damaged', `${key} cannot be decrypted`, { cause });
+  } finally {
+    free(bytes);
   }
+}
+
+/** Gives memory back at once, where it is the part's alone; the collector would take its time. */
+function free({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** Goes through the chunks of a part, decompressing each frame once. */
