@@ -1,8 +1,7 @@
 /** Long synchronous work lets other work go on now and then, and ends when it is told to. */
 
-import { setImmediate } from 'node:timers/promises';
 import { OffsiteError } from '../../contract/errors.ts';
-import { monotonicMilliseconds } from '../../system/clock.ts';
+import { breathe, monotonicMilliseconds } from '../../system/clock.ts';
 
 /** Milliseconds of work between two breaths. */
 const STRETCH = 20;
@@ -29,7 +28,7 @@ export class Breath {
   async take(): Promise<void> {
     if (monotonicMilliseconds() - this.#last < STRETCH) return;
     this.#onBreath();
-    await setImmediate();
+    await breathe();
     this.check();
     this.#last = monotonicMilliseconds();
   }
