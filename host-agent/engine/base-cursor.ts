@@ -11,13 +11,18 @@ export class BaseCursor {
 
   constructor(entries: Iterator<BaseEntry> | null) {
     this.#entries = entries;
-    this.#advance();
+    this.#advance(null);
   }
 
-  /** The base's entry of this path; calls come in order. */
-  seek(path: BytePath): BaseEntry | null {
-    while (this.#next !== null && comparePaths(this.#next.path, path) < 0) this.#advance();
-    return this.#next?.path === path ? this.#next : null;
+  /** The base's entry of this path; calls come in order. `passOver` is told of those between that the scan did not find. */
+  seek(path: BytePath, passOver: (entry: BaseEntry) => void): BaseEntry | null {
+    while (this.#next !== null && comparePaths(this.#next.path, path) < 0) passOver(this.#advance(this.#next));
+    return this.#next?.path === path ? this.#advance(this.#next) : null;
+  }
+
+  /** Passes over all that is left. */
+  end(passOver: (entry: BaseEntry) => void): void {
+    while (this.#next !== null) passOver(this.#advance(this.#next));
   }
 
   /** Lets go of what the base is read from. */
@@ -25,9 +30,11 @@ export class BaseCursor {
     this.#entries?.return?.();
   }
 
-  #advance(): void {
+  /** Goes on behind `present`, and returns it. */
+  #advance<T>(present: T): T {
     const { value, done } = this.#entries?.next() ?? { done: true };
     this.#next = done === true ? null : (value as BaseEntry);
+    return present;
   }
 }
 

@@ -52,20 +52,23 @@ export class LineQueue {
 
   #drain(): void {
     for (const one of this.#waiting) {
-      if ('before' in one) this.#emit(one.found, one.before.lines, true);
-      else this.#emit(one.found, Buffer.from(encodeEntry(one.entry)), one.settled, one.entry);
+      if ('before' in one) this.#emit(one.before, typeOf(one.found.stat), Number(one.found.stat.size), true);
+      else this.#emitDone(one);
     }
     this.#waiting = [];
   }
 
-  #emit(found: Found, lines: Buffer, settled: boolean, entry?: Entry): void {
+  #emitDone({ entry, stamp, settled }: Done): void {
+    const { path, type, size = Number(stamp.size) } = entry;
+    this.#emit({ path, ...stamp, settled, lines: Buffer.from(encodeEntry(entry)) }, type, size, false);
+  }
+
+  #emit(entry: BaseEntry, type: Entry['type'], anySize: number, isUnchanged: boolean): void {
     const { listing, state, tally, gates } = this.#ports;
-    const type = entry?.type ?? typeOf(found.stat);
-    const size = type === 'file' ? (entry?.size ?? Number(found.stat.size)) : 0;
-    listing.add(found.path, lines);
-    const { size: statSize, mtimeNs, ctimeNs, ino } = found.stat;
-    state.add({ path: found.path, size: statSize, mtimeNs, ctimeNs, inode: ino, settled, lines });
-    gates.see(found.path, type, size);
-    tally.see(type, size, entry === undefined);
+    const size = type === 'file' ? anySize : 0;
+    listing.add(entry.path, entry.lines);
+    state.add(entry);
+    gates.see(entry.path, type, size);
+    tally.see(type, size, isUnchanged);
   }
 }

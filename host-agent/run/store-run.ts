@@ -27,7 +27,16 @@ import { Uploads } from '../engine/uploads.ts';
 import { readNames } from '../source/attributes.ts';
 import { compileExcludes } from '../source/exclude.ts';
 import { type GateResult, Gates } from '../source/gates.ts';
-import { type Found, rootOfPath, type ScanOptions, type ScanRoot, scan } from '../source/scan.ts';
+import {
+  errnoOf,
+  type Found,
+  isGone,
+  rootOfPath,
+  type ScanOptions,
+  type ScanRoot,
+  scan,
+  type Unseen,
+} from '../source/scan.ts';
 import type { StagedScript } from '../source/stage.ts';
 import { asStateError } from '../state/files.ts';
 import type { StateFolder, StateWriter } from '../state/state.ts';
@@ -199,7 +208,6 @@ function scanOptions(options: StoreRunOptions): ScanOptions {
     never: new Set(options.never.flatMap(identityOf)),
     isExcluded: compileExcludes(set.exclude),
     onVanished: (path) => tally.warn('vanished', path, 'gone between listing and lstat'),
-    onUnreadable: (path, error) => tally.unreadable(path, error),
   };
 }
 
@@ -208,9 +216,13 @@ function identityOf(folder: string): string[] {
   return stat === undefined ? [] : [`${stat.dev}:${stat.ino}`];
 }
 
-function lstatAgain(found: Found): Found | null {
-  const stat = lstatSync(found.file, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? null : { ...found, stat };
+function lstatAgain(found: Found): Found | Unseen | null {
+  try {
+    return { ...found, stat: lstatSync(found.file, { bigint: true }) };
+  } catch (cause) {
+    const error = errnoOf(cause);
+    return isGone(error) ? null : { path: found.path, root: found.root, stat: null, error };
+  }
 }
 
 /** Configured paths that are mount points now. */

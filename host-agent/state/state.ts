@@ -49,13 +49,17 @@ const stateSchema = z.object({
 });
 export type StateInfo = Omit<z.infer<typeof stateSchema>, 'version' | 'entriesHash' | 'chunksHash'>;
 
-/** What the base knows of one entry. */
-export interface BaseEntry {
-  readonly path: BytePath;
+/** What tells that something has not changed. */
+export interface Stamp {
   readonly size: bigint;
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
   readonly inode: bigint;
+}
+
+/** What the base knows of one entry. */
+export interface BaseEntry extends Stamp {
+  readonly path: BytePath;
   /** False where the content was not read whole and stable: then it is read again whatever the times say. */
   readonly settled: boolean;
   /** The entry's lines as they are in the listing. */
