@@ -5,7 +5,7 @@ import { instantText } from '../../contract/ids.ts';
 import { objectKey, parseObjectKey, slotFolder } from '../../contract/keys.ts';
 import { closedKind, type Reason, sentKind, verdictKind } from '../../contract/verdict.ts';
 import { everyOf } from '../../repository/concurrent.ts';
-import { judgeRun, putAndWalk } from '../judge-run.ts';
+import { followUp, judgeRun, putAndWalk } from '../judge-run.ts';
 import type { AskedRun } from '../rules/slots.ts';
 import { busy, neverFinished, neverStarted, stillRunning, unknownNode } from '../rules/trouble.ts';
 import { verdictWithoutManifest } from '../rules/verdict-of.ts';
@@ -13,7 +13,6 @@ import { type AskedSlot, askedSlot } from './asked.ts';
 import { isRace, putDocument, readDocument } from './documents.ts';
 import type { Pass } from './pass.ts';
 import { announce, record } from './problems.ts';
-import { settle } from './settle.ts';
 import type { SlotName } from './slots-to-judge.ts';
 import { verdictKey } from './subject.ts';
 import { tracesOf } from './traces.ts';
@@ -72,7 +71,7 @@ async function auditRun(
   const key = verdictKey(asked, slot);
   const { document: known } = await readDocument(pass.store, key, verdictKind);
   if (known !== null) {
-    await settle(pass, known, key);
+    await followUp(pass, known, key);
     return 'known';
   }
   const traces = await tracesOf(pass.store, await pass.prefixesOf(asked.node), asked);

@@ -87,8 +87,9 @@ export class TestStack {
     const { operator, signing } = await testKeys();
     const made = new TestStack(operator);
     for (const [i, name] of Object.keys(hosts).entries()) {
-      await made.addHost(name, { signingKey: signing[i % 2] as PrivateKey });
+      await made.#register(name, { signingKey: signing[i % 2] as PrivateKey });
     }
+    await certify(made.memory, operator, ...made.hosts.values());
     await made.apply(fleetFile(hosts, policies));
     return made;
   }
@@ -109,9 +110,17 @@ export class TestStack {
   }
 
   async addHost(name: string, options: { signingKey: PrivateKey; node?: string; prefix?: string }): Promise<TestHost> {
+    const host = await this.#register(name, options);
+    await certify(this.memory, this.operator, host);
+    return host;
+  }
+
+  async #register(
+    name: string,
+    options: { signingKey: PrivateKey; node?: string; prefix?: string },
+  ): Promise<TestHost> {
     const host = new TestHost({ store: this.memory, clock: this.clock }, { name, ...options });
     await host.register();
-    await certify(this.memory, this.operator, host);
     this.hosts.set(name, host);
     return host;
   }
