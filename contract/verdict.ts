@@ -129,6 +129,7 @@ export const sentKind = documentKind('sent', {
 export type Sent = DocumentOf<typeof sentKind>;
 
 export const closedKind = documentKind('closed', { maxBytes: 4096, shape: { at: field.instant } });
+export type Closed = DocumentOf<typeof closedKind>;
 
 const openSlot = z.object({ policy: field.policy, due: field.instant });
 
