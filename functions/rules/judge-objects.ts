@@ -5,7 +5,7 @@ import type { AlertCode } from './codes.ts';
 import type { Finding } from './findings.ts';
 
 /** What the store answered about an object: null where it has none of that key. */
-export type ObjectAnswer = { readonly size: number; readonly sha256: string | null } | null;
+type ObjectAnswer = { readonly size: number; readonly sha256: string | null } | null;
 /** By key. A key without an entry was not asked about, and counts as missing. */
 export type ObjectAnswers = ReadonlyMap<string, ObjectAnswer>;
 

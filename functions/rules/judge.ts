@@ -54,7 +54,7 @@ export interface ValidManifest {
   readonly received: Date;
 }
 
-export interface InvalidManifest {
+interface InvalidManifest {
   readonly state: 'invalid';
   readonly code: string;
   readonly why: string;

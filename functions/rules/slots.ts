@@ -42,15 +42,31 @@ export interface Slot {
 export function slotsBetween(fleet: Fleet, from: Date, to: Date): Slot[] {
   const slots: Slot[] = [];
   for (const [name, policy] of Object.entries(fleet.policies)) {
-    const hosts = policy.hosts.flatMap((host) => memberOf(fleet, policy, host));
-    for (const { due, type, isDueFor } of dueMinutes(policy, from, to)) {
-      const asked = hosts.filter(({ host }) => isDueFor(host)).flatMap((member) => runsOf(name, due, member));
-      if (asked.length === 0) continue;
-      const deadline = new Date(due.getTime() + policy.deadline);
-      slots.push({ policy: name, due, type, deadline, splay: policy.splay, asked });
+    const minutes = dueMinutes(policy, from, to);
+    if (minutes.length === 0) continue;
+    const members = policy.hosts.flatMap((host) => memberOf(fleet, policy, host));
+    for (const minute of minutes) {
+      const due = members.filter(({ host, sets }) => sets.length > 0 && minute.isDueFor(host));
+      if (due.length > 0) slots.push(slotOf(name, policy, minute, due));
     }
   }
   return slots.sort((one, other) => +one.due - +other.due || (one.policy < other.policy ? -1 : 1));
+}
+
+/** Run ids are hashes, thousands of them in a slot, and not everybody who looks for slots looks at its runs. */
+function slotOf(name: string, { deadline, splay }: FleetPolicy, { due, type }: DueMinute, members: Member[]): Slot {
+  let asked: AskedRun[] | undefined;
+  return {
+    policy: name,
+    due,
+    type,
+    deadline: new Date(due.getTime() + deadline),
+    splay,
+    get asked() {
+      asked ??= members.flatMap((member) => runsOf(name, due, member));
+      return asked;
+    },
+  };
 }
 
 /** The slot of this policy and due minute, or null where nothing is due then. */
