@@ -34,7 +34,7 @@ export const ALERT_CODES = {
 export type AlertCode = (typeof ALERT_CODES)[ProblemKind][number];
 
 /** Worth a line in the digest; they doubt nothing and alert nobody. */
-const NOTICE_CODES = [
+export const NOTICE_CODES = [
   'first',
   'new-prefix',
   'uncertified',
