@@ -8,7 +8,7 @@
  */
 
 import { type Cron, dueBetween, parseCron } from '../../contract/cron.ts';
-import type { Fleet, FleetHost, FleetPolicy } from '../../contract/fleet.ts';
+import { type Fleet, type FleetHost, type FleetPolicy, MANUAL_POLICY } from '../../contract/fleet.ts';
 import { type RunId, runIdForSlot } from '../../contract/ids.ts';
 
 /** An incremental gives way to a full that is due this much later or sooner. */
@@ -77,10 +77,7 @@ export function slotAt(fleet: Fleet, policy: string, due: Date): Slot | null {
   return slots[0] ?? null;
 }
 
-/** The policy name of what an operator asks for by hand. Its slots are dispatched like others; audit never judges them. */
-export const MANUAL = 'manual';
-
-/** A slot that asks one host for backups now, to the second; of all its sets unless some are named. Null for an unknown host. */
+/** A slot of the policy `manual`: dispatched like others, never judged by audit. It asks one host for backups now, to the second; of all its sets unless some are named. Null for an unknown host. */
 export function manualSlot(
   fleet: Fleet,
   wanted: { host: string; sets?: readonly string[]; type: SlotType; due: Date; deadline: Date },
@@ -89,8 +86,8 @@ export function manualSlot(
   if (host === undefined) return null;
   const { type, deadline } = wanted;
   const due = new Date(Math.floor(wanted.due.getTime() / 1000) * 1000);
-  const asked = runsOf(MANUAL, due, { name: wanted.host, host, sets: wanted.sets ?? host.sets });
-  return { policy: MANUAL, due, type, deadline, splay: 0, asked };
+  const asked = runsOf(MANUAL_POLICY, due, { name: wanted.host, host, sets: wanted.sets ?? host.sets });
+  return { policy: MANUAL_POLICY, due, type, deadline, splay: 0, asked };
 }
 
 interface Member {
