@@ -131,7 +131,9 @@ async function stageSet(making: Making, scripts: StagedScript[], ports: AgentPor
   const { set } = making;
   if (set.scripts === undefined && Object.keys(set.commands).length === 0) return null;
   const folder = stageFolder(making, ports);
-  await stage(set, folder, (script) => scripts.push(script), ports.signal);
+  // With a job, AWS keeps what is printed: a script's own words are in it only if the config allows it.
+  const showsOutput = making.options.asked === null || set.alertOutput;
+  await stage(set, folder, { onEnd: (script) => scripts.push(script), showsOutput, signal: ports.signal });
   return folder;
 }
 

@@ -44,14 +44,15 @@ interface Task {
 
 /**
  * Makes `folder` anew (0700) and runs the scripts in name order, then the commands. Throws ScriptError at the first
- * that does not exit 0 in time, and `stage-empty` where nothing was left. `onEnd` hears of each that has ended.
+ * that does not exit 0 in time, and `stage-empty` where nothing was left. `onEnd` hears of each that has ended. The
+ * error's message shows the last lines of output only with `showsOutput`.
  */
 export async function stage(
   set: SetConfig,
   folder: string,
-  onEnd: (script: StagedScript) => void,
-  signal?: AbortSignal,
+  how: { onEnd: (script: StagedScript) => void; showsOutput: boolean; signal?: AbortSignal | undefined },
 ): Promise<void> {
+  const { onEnd, showsOutput, signal } = how;
   await removeFolder(folder);
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -63,7 +64,7 @@ export async function stage(
     signal?.throwIfAborted();
     const result = await run(task, folder, set, signal);
     onEnd(result.script);
-    if (result.error !== null) throw result.error;
+    if (result.why !== null) throw scriptError(task, result, showsOutput);
   }
   if (tasks.length > 0 && readdirSync(folder).length === 0) {
     throw new OffsiteError('stage-empty', `the scripts of the set left nothing in the staging folder`);
@@ -114,7 +115,7 @@ async function run(
   folder: string,
   set: SetConfig,
   signal: AbortSignal | undefined,
-): Promise<{ script: StagedScript; error: ScriptError | null }> {
+): Promise<{ script: StagedScript; why: string | null; timedOut: boolean }> {
   const began = monotonicMilliseconds();
   const output = new Tail(MAX_OUTPUT);
   const { exitCode, why, timedOut } = await execute(task, folder, set.scriptTimeout, output, signal);
@@ -125,11 +126,14 @@ async function run(
     output: output.text(),
     ...(set.alertOutput && exitCode !== 0 ? { lastLines: lastLines(output.text()) } : {}),
   };
-  if (exitCode === 0) return { script, error: null };
-  const code = timedOut ? 'script-timeout' : 'script-failed';
-  const shown = lastLines(output.text());
+  return { script, why: exitCode === 0 ? null : why, timedOut };
+}
+
+function scriptError(task: Task, ended: Awaited<ReturnType<typeof run>>, showsOutput: boolean): ScriptError {
+  const { script, why, timedOut } = ended;
+  const shown = showsOutput ? lastLines(script.output) : '';
   const message = `${task.label} ${why}${shown === '' ? '' : `:\n${shown}`}`;
-  return { script, error: new ScriptError(code, message, script) };
+  return new ScriptError(timedOut ? 'script-timeout' : 'script-failed', message, script);
 }
 
 interface Ended {
