@@ -120,6 +120,10 @@ function contradictionOfPolicy(policy: FleetPolicy, fleet: Fleet, now: Date): st
   if (policy.sets !== 'all') {
     const unknown = policy.sets.find((set) => !known.has(set));
     if (unknown !== undefined) return `sets: none of its hosts has a set ${unknown}`;
+    // It would be in the policy and never be backed up by it.
+    const { sets } = policy;
+    const idle = policy.hosts.find((name) => !fleet.hosts[name]?.sets.some((set) => sets.includes(set)));
+    if (idle !== undefined) return `hosts: ${idle} has none of the sets ${sets.join(', ')}`;
   }
   if (policy.full === undefined && policy.incremental === undefined)
     return 'full: needs a schedule, full or incremental or both';
