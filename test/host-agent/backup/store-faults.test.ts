@@ -62,9 +62,9 @@ describe('a reply of the store that is lost', () => {
             await assertSound(host.place());
             const next = (await host.run(options)).results[0];
             assert.equal(next?.outcome, 'complete', `put ${n}`);
-            host.trees.set(next?.run ?? '', tree);
-            await host.assertSound();
+            await host.assertNewest(tree);
           }
+          await host.assertSound();
         });
       }
     }
