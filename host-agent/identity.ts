@@ -57,7 +57,8 @@ export async function openIdentity(
   const existing = await readSigningKey(folder, caller.prefix, () => undefined);
   const { signingKey, isNew } =
     typeof existing === 'string'
-      ? await alone(join(locks, 'identity.lock'), () => renewSigningKey(folder, caller, now, notice))
+      ? // No set has a name like this one's.
+        await alone(join(locks, '.identity.lock'), () => renewSigningKey(folder, caller, now, notice))
       : { signingKey: existing, isNew: false };
   return {
     prefix: caller.prefix,

@@ -13,6 +13,8 @@ const ZEROS = Buffer.alloc(HOLE_BLOCK);
 export const HOLE_STRETCH = 8 * 2 ** 20;
 /** What `read` returns where it met nothing but a hole. */
 export const HOLE = -1;
+/** Of a file that says it is empty, so much is read at most: those of /proc say so, and are not. */
+const UNSIZED_BYTES = 64 * 2 ** 20;
 /** A line of the listing holds no more; what lies behind is data, holes and all. */
 const MAX_EXTENTS = 100_000;
 
@@ -61,6 +63,8 @@ export class OpenFile {
   readonly stat: BigIntStats;
   readonly #descriptor: number;
   readonly #looksForHoles: boolean;
+  /** It is read no further. */
+  readonly #end: number;
   #position = 0;
   /** `[offset, length]` of what is no hole, as far as it has been read. */
   #data: [number, number][] = [];
@@ -68,6 +72,7 @@ export class OpenFile {
   constructor(descriptor: number, stat: BigIntStats) {
     this.#descriptor = descriptor;
     this.stat = stat;
+    this.#end = stat.size === 0n ? UNSIZED_BYTES : Number(stat.size);
     // fstat(2): st_blocks counts units of 512 bytes.
     this.#looksForHoles = stat.blocks * 512n < stat.size && stat.size >= BigInt(HOLE_BLOCK);
   }
@@ -126,7 +131,7 @@ export class OpenFile {
   }
 
   #readRaw(target: Buffer, offset: number, length: number): number {
-    const wanted = Math.min(length, Number(this.stat.size) - this.#position);
+    const wanted = Math.min(length, this.#end - this.#position);
     if (wanted <= 0) return 0;
     const count = reading(() => readSync(this.#descriptor, target, offset, wanted, this.#position));
     this.#position += count;

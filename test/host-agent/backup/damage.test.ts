@@ -335,6 +335,20 @@ describe('an identity', () => {
     await host.assertSound();
   });
 
+  it('that is lost is made once, also by three agents at the same time, and beside a set of that name', async () => {
+    using host = prepare();
+    rmSync(host.identity, { recursive: true });
+    const sets = ['identity', 'one', 'two'];
+    host.config = host.configWith(Object.fromEntries(sets.map((set) => [set, { paths: [host.source] }])));
+    const ends = await Promise.all(sets.map((set) => host.run({ sets: [set] })));
+    assert.deepEqual(
+      ends.map(({ results }) => results[0]?.outcome),
+      ['complete', 'complete', 'complete'],
+    );
+    const signers = await Promise.all(sets.map(async (set) => (await manifestsOf(host.place(set)))[0]?.signer));
+    assert.equal(new Set(signers).size, 1);
+  });
+
   it('of another prefix, as on a cloned machine: set aside with its state, never used', async () => {
     using host = await withChain();
     const { config } = host;

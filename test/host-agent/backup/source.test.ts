@@ -10,6 +10,7 @@ import {
   chmodSync,
   linkSync,
   mkdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -351,6 +352,18 @@ describe('a root', () => {
     const [result] = (await host.run()).results;
     assert.equal(result?.outcome, 'complete');
     assert.equal(result?.manifest?.counts.files, 2);
+  });
+});
+
+it('a file that says it is empty and is not, as those of /proc, is kept with a warning', async () => {
+  using host = prepare();
+  host.config = host.configWith({ [SET]: { paths: [host.source, '/proc/version'] } });
+  const [result] = (await host.run()).results;
+  assert.equal(result?.outcome, 'complete');
+  assert.equal(warningsOf(result), 'unstable 1');
+  await restored(host.place(), result.run ?? '', host.operator, (folder, report) => {
+    assert.deepEqual(report.errors, []);
+    assert.deepEqual(readFileSync(join(folder, 'proc/version')), readFileSync('/proc/version'));
   });
 });
 
