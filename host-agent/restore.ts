@@ -30,7 +30,7 @@ export type { RestoreReport } from './restore/outcome.ts';
 export { type PlanSummary, planRestore, type RestorePlan } from './restore/plan.ts';
 
 export interface RestoreProgress {
-  /** Files and bytes that are complete, of how many. */
+  /** Files that are complete and bytes that are there, as far as can be told, of how many. */
   readonly files: number;
   readonly bytes: number;
   readonly ofFiles: number;
@@ -68,8 +68,16 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const { handle: root, isNew } = openTarget(target);
   const budget = restoreBudget(plan, options.memory ?? DEFAULT_MEMORY, options.workers);
   const outcome = new Outcome(plan);
+  let partsDone = 0;
   const onStep = () => {
-    options.onProgress?.({ ...outcome.progress, ofFiles: summary.files, ofBytes: summary.bytes });
+    const { files, bytes } = outcome.progress;
+    // A large file is complete only with its last part; until then the parts say how far it is.
+    const byParts = Math.floor(summary.bytes * Math.min(1, partsDone / Math.max(1, summary.parts)));
+    options.onProgress?.({ files, bytes: Math.max(bytes, byParts), ofFiles: summary.files, ofBytes: summary.bytes });
+  };
+  const onPart = () => {
+    partsDone++;
+    onStep();
   };
   const breath = new Breath(signal, onStep);
   const placer = new Placer({ root, overwrite, setOwner });
@@ -77,7 +85,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const existing = new Existing(table, { placer, outcome, breath });
   const rest = new WithoutContent(table, { placer, outcome, breath });
   const pool = startPool(budget.workers, { root, overwrite, setOwner });
-  const consumer = new ContentRestorer(table, { placer, outcome, pool, onPart: onStep });
+  const consumer = new ContentRestorer(table, { placer, outcome, pool, onPart });
   try {
     breath.check();
     directories.makeAll(isNew);
