@@ -92,7 +92,11 @@ export class Aws {
 
   /** A role's session, as EC2 and SSM make one for each host: `aws:userid` is the role's id, a colon, and `session`. */
   async assumeRole(role: string, session: string): Promise<Credentials> {
-    const input = { RoleArn: `arn:aws:iam::${ACCOUNT}:role/${role}`, RoleSessionName: session, DurationSeconds: '3600' };
+    const input = {
+      RoleArn: `arn:aws:iam::${ACCOUNT}:role/${role}`,
+      RoleSessionName: session,
+      DurationSeconds: '3600',
+    };
     const xml = await this.query('sts', 'AssumeRole', input);
     return {
       accessKeyId: textOf(xml, 'AccessKeyId'),

@@ -150,7 +150,11 @@ function refusal(service: string, { status, code }: { status: number; code: stri
   const xml = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>on demand</Message></Error>`;
   const isXml = service === 's3';
   const body = isXml ? xml : JSON.stringify({ __type: code, message: 'on demand' });
-  return { status, headers: ['content-type', isXml ? 'application/xml' : 'application/x-amz-json-1.1'], body: Buffer.from(body) };
+  return {
+    status,
+    headers: ['content-type', isXml ? 'application/xml' : 'application/x-amz-json-1.1'],
+    body: Buffer.from(body),
+  };
 }
 
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'expect', 'te']);

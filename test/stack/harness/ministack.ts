@@ -39,6 +39,7 @@ export async function startMinistack(gateway: string, folder: string): Promise<M
       HOME: folder,
       TMPDIR: folder,
       PYTHONPATH: join(ROOT, 'test/stack/shim'),
+      PYTHONPYCACHEPREFIX: join(ROOT, 'node_modules/.cache/offsite-stack/pycache'),
       BIND_HOST: '127.0.0.1',
       GATEWAY_PORT: String(port),
       MINISTACK_REGION: REGION,

@@ -1,8 +1,8 @@
 /** Ports and listeners of this machine. */
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 
 /** A port of the loopback interface that was free a moment ago. */
 export async function freePort(): Promise<number> {
