@@ -112,6 +112,6 @@ export class Context {
     const store = await this.openStore();
     const trust = await readTrust(store, anchor);
     const alsoTrusted = (options.trust ?? []).map((text) => text.replaceAll(/\s/g, '').toUpperCase());
-    return { store, anchor, trust, alsoTrusted };
+    return { store, anchor, trust, alsoTrusted, onPassedOver: (text) => this.output.warning(text) };
   }
 }

@@ -1,7 +1,7 @@
 /** The command line: one file a command under commands/; this one puts them together and turns errors into exit codes. */
 
 import { Command, CommanderError } from 'commander';
-import { OffsiteError, toOffsiteError } from '../contract/errors.ts';
+import { ERRORS, toOffsiteError } from '../contract/errors.ts';
 import { VERSION } from '../contract/version.ts';
 import { commandLine, setExitCode } from '../system/process.ts';
 import { addAccept } from './commands/accept.ts';
@@ -14,6 +14,7 @@ import { addLs } from './commands/ls.ts';
 import { addRestore } from './commands/restore.ts';
 import { addRuns } from './commands/runs.ts';
 import { addTrust } from './commands/trust.ts';
+import { addVerify } from './commands/verify.ts';
 import { ExitCode } from './exit-code.ts';
 import { Output } from './ui/output.ts';
 
@@ -41,7 +42,19 @@ function program(): Command {
     .addHelpText('after', HELP)
     .showHelpAfterError('Run with --help to see how it is used.')
     .exitOverride();
-  for (const add of [addKeys, addInit, addTrust, addBackup, addRuns, addLs, addCat, addRestore, addAccept, addCheck]) {
+  for (const add of [
+    addKeys,
+    addInit,
+    addTrust,
+    addBackup,
+    addRuns,
+    addLs,
+    addCat,
+    addRestore,
+    addVerify,
+    addAccept,
+    addCheck,
+  ]) {
     add(offsite);
   }
   return offsite;
@@ -59,16 +72,22 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 function report(error: unknown, words: readonly string[]): number {
-  // commander has printed what it had to say: help and version are no errors, the rest is usage.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof ExitCode) return error.code;
-  const known = toOffsiteError(error);
-  new Output({
+  const output = new Output({
     json: words.includes('--json'),
     quiet: words.includes('--quiet'),
     color: !words.includes('--no-color'),
-  }).error(known);
-  return known instanceof OffsiteError ? known.exitCode : 1;
+  });
+  if (error instanceof CommanderError) {
+    // commander has printed what it had to say: help and version are no errors, the rest is usage.
+    if (error.exitCode === 0) return 0;
+    const message = error.message.replace(/^error: /, '');
+    output.json({ error: { code: 'usage', message, hint: ERRORS.usage.action } });
+    return ERRORS.usage.exit;
+  }
+  const known = toOffsiteError(error);
+  output.error(known);
+  return known.exitCode;
 }
 
 setExitCode(await main(commandLine()));

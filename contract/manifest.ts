@@ -114,12 +114,16 @@ export type Manifest = DocumentOf<typeof manifestKind>;
 
 /**
  * Reads a manifest's payload and holds it against the key that it was found under and against itself. Throws
- * `document-invalid`, `format-unknown`, or `manifest-invalid` where prefix, set or run differ from the key, where an
- * object lies outside prefix and set, or where two objects have one number.
+ * `document-too-large`, `document-invalid`, `format-unknown`, or `manifest-invalid` where prefix, set or run differ from
+ * the key, where an object lies outside prefix and set or has another hash than its name says, or where two objects
+ * have one number.
  */
 export function parseManifest(payload: Uint8Array, key: string): Manifest {
   const place = parseObjectKey(key);
   if (place?.kind !== 'manifest') throw new OffsiteError('object-key-invalid', `not the key of a manifest: ${key}`);
+  if (payload.length > manifestKind.maxBytes) {
+    throw new OffsiteError('document-too-large', `${key} has ${payload.length} bytes, more than any manifest`);
+  }
   const manifest = manifestKind.parse(parseCanonical(payload, key), key);
   const refuse = (why: string): never => {
     throw new OffsiteError('manifest-invalid', `${key}: ${why}`);
@@ -152,15 +156,17 @@ function checkObjects(manifest: Manifest, refuse: (why: string) => never): void 
     place.prefix === manifest.prefix &&
     place.set === manifest.set;
   const attempts = new Set<number>();
-  for (const [attempt, key] of manifest.keyObjects) {
+  for (const [attempt, key, , sha] of manifest.keyObjects) {
     const place = parseObjectKey(key);
     if (!isOwn(place, 'session-key') || place?.kind !== 'session-key')
       return refuse(`names a key object that is not its own: ${quoted(key)}`);
     if (place.attempt !== attempt || attempts.has(attempt))
       return refuse(`two key objects, or a wrong one, for attempt ${attempt}`);
+    if (!sha.startsWith(place.sha)) return refuse(`the hash of ${key} is not the one in its name`);
     attempts.add(attempt);
   }
   const numbers = new Set<string>();
+  let index: string | null = null;
   for (const [key, , sha, attempt] of manifest.objects) {
     const place = parseObjectKey(key);
     if (place === null || !isOwn(place, 'data', 'meta', 'index'))
@@ -170,8 +176,9 @@ function checkObjects(manifest: Manifest, refuse: (why: string) => never): void 
     const number = 'number' in place ? `${place.kind} ${place.number}` : 'index';
     if (numbers.has(number)) return refuse(`two objects are ${number}`);
     numbers.add(number);
+    if (place.kind === 'index') index = key;
   }
-  const indexes = manifest.objects.filter(([key]) => parseObjectKey(key)?.kind === 'index');
-  const expected = manifest.outcome === 'failed' ? null : (indexes[0]?.[0] ?? 'an index');
-  if (indexes.length > 1 || manifest.index !== expected) refuse('its index is not among its objects');
+  if (manifest.outcome === 'failed') {
+    if (manifest.index !== null) refuse('a failed run has no index');
+  } else if (index === null || manifest.index !== index) refuse('its index is not among its objects');
 }

@@ -53,6 +53,8 @@ export const problemKind = documentKind('problem', {
         at: field.instant,
         /** The accepted run that ended it; null where something else did. */
         run: field.run.nullable(),
+        /** What that run stands for in time: whatever went wrong up to then has ended with it. */
+        upTo: field.instant,
         told: field.instant.nullable(),
       })
       .nullable(),

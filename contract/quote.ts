@@ -20,5 +20,5 @@ export function quoted(value: unknown): string {
     return 'a value that has no JSON form';
   }
   const shown = text.slice(0, MAX_LENGTH + 1).replace(UNSEEN, escaped);
-  return shown.length <= MAX_LENGTH ? shown : `${shown.slice(0, MAX_LENGTH - 3)}...`;
+  return shown.length <= MAX_LENGTH ? shown : `${shown.slice(0, MAX_LENGTH - 3).toWellFormed()}...`;
 }

@@ -6,9 +6,9 @@
  */
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { monotonicMilliseconds } from '../system/clock.ts';
+import { temporaryFolder } from '../system/environment.ts';
 import { commandLine, setExitCode, standardStreams } from '../system/process.ts';
 import { tellStory } from './story.ts';
 
@@ -34,8 +34,8 @@ if (words.includes('--help') || unknown !== undefined || folders.length > 1) {
 }
 
 function workFolder(keep: boolean): string {
-  if (keep) return mkdtempSync(join(tmpdir(), 'offsite-demo-'));
-  const folder = join(tmpdir(), 'offsite-demo');
+  if (keep) return mkdtempSync(join(temporaryFolder(), 'offsite-demo-'));
+  const folder = join(temporaryFolder(), 'offsite-demo');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { mode: 0o700 });
   return folder;

@@ -4,6 +4,7 @@
  * matter where an earlier one died.
  */
 
+import { objectKey } from '../contract/keys.ts';
 import { latestKind, type Verdict, verdictKind } from '../contract/verdict.ts';
 import type { RunPlace, SignedManifest } from '../repository/manifests.ts';
 import { changeDocument, putDocument, readDocument, untilUndisturbed } from './lib/documents.ts';
@@ -53,6 +54,20 @@ export async function putAndWalk(pass: Pass, verdict: Verdict, key: string): Pro
   const standing = (await changeDocument(pass.store, key, verdictKind, change)).document ?? verdict;
   await walkOn(pass, standing, key);
   return standing;
+}
+
+/**
+ * Takes the steps after a verdict that stands, whose giver may have died after it; the event aside, which says that a
+ * run was judged.
+ */
+export async function followUp(pass: Pass, verdict: Verdict, key: string): Promise<void> {
+  const { host, set, run, prefix } = verdict;
+  const latestKey = objectKey({ kind: 'latest', host, set });
+  const { document } = await changeDocument(pass.store, latestKey, latestKind, (latest) =>
+    latestAfter(latest, verdict),
+  );
+  if (prefix !== null && isTie(document, verdict)) await judgeRun(pass, { prefix, set, run });
+  else await settle(pass, verdict, key);
 }
 
 /**

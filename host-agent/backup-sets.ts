@@ -9,12 +9,15 @@ import { VERSION } from '../contract/version.ts';
 import type { PublicKey } from '../pgp/keys.ts';
 import type { ObjectStore } from '../store/port.ts';
 import { putOnly } from '../store/put-only.ts';
+import { parseStoreUrl } from '../store/url.ts';
 import type { Clock } from '../system/clock.ts';
-import { type Asked, backupSet, dryRun } from './backup.ts';
+import { backupSet } from './backup.ts';
 import { callerOf } from './caller.ts';
 import { hostNameOf } from './config.ts';
 import type { Warning } from './engine/tally.ts';
 import { openIdentity } from './identity.ts';
+import type { Asked } from './run/asked.ts';
+import { dryRun } from './run/dry-run.ts';
 import type { RunResult } from './run/outcome.ts';
 import type { RunType } from './run/plan.ts';
 import type { Progress } from './run/store-run.ts';
@@ -62,7 +65,8 @@ export async function backupSets(request: BackupRequest, ports: HostPorts): Prom
   // With a job nothing is read, listed or replaced; so a policy that allows no more is enough, and always tested.
   const store = asked === null ? opened : putOnly(opened, placesOfHost(prefix));
   const { notice, onWarning, onProgress, signal, recipients } = ports;
-  const never = config.store.startsWith('file://') ? [new URL(config.store).pathname] : [];
+  const location = parseStoreUrl(config.store);
+  const never = location.kind === 'directory' ? [location.folder] : [];
   const agent = {
     store,
     clock,
@@ -89,8 +93,9 @@ export async function backupSets(request: BackupRequest, ports: HostPorts): Prom
     try {
       results.push(await (request.dryRun ? dryRun(options, agent) : backupSet(options, agent)));
     } catch (error) {
+      if (signal?.aborted)
+        throw new OffsiteError('interrupted', `the backup of set ${set} was stopped`, { cause: error });
       const failure = toOffsiteError(error);
-      if (failure.code === 'interrupted') throw failure;
       results.push({ set, run: options.asked?.run ?? null, outcome: 'failed', manifest: null, error: failure });
     }
   }

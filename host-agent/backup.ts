@@ -9,99 +9,51 @@
 
 import { join } from 'node:path';
 import { OffsiteError, toOffsiteError } from '../contract/errors.ts';
-import type { HostConfig, SetConfig } from '../contract/host-config.ts';
-import { instantText, randomRunId, sha256Hex } from '../contract/ids.ts';
-import type { SetJob } from '../contract/job.ts';
-import { objectKey } from '../contract/keys.ts';
-import { aliveKind, skippedKind, startedKind } from '../contract/run-notes.ts';
-import { expiryNotice, type PublicKey } from '../pgp/keys.ts';
-import { discarding } from '../store/discard.ts';
-import type { ObjectStore } from '../store/port.ts';
-import { mayBeOwnDoing } from '../store/retry.ts';
-import { type Clock, every } from '../system/clock.ts';
-import { tryLock } from '../system/lock-file.ts';
+import type { SetConfig } from '../contract/host-config.ts';
+import { instantText, randomRunId } from '../contract/ids.ts';
+import { expiryNotice } from '../pgp/keys.ts';
 import { secureRandom } from '../system/random.ts';
-import { RunTally, type Warning } from './engine/tally.ts';
-import { type Identity, registerKey } from './identity.ts';
+import { RunTally } from './engine/tally.ts';
+import { registerKey } from './identity.ts';
+import { type AgentPorts, type BackupOptions, publisherOf, setFolder } from './run/asked.ts';
 import { beginAttempt, journalNameOf } from './run/attempt.ts';
+import { skip, takeLock } from './run/lock.ts';
 import { failedManifestOf, manifestOf, type RunHead } from './run/manifest.ts';
+import { begin, reportAlive } from './run/notes.ts';
 import type { RunResult } from './run/outcome.ts';
-import { planRun, type RunPlan, type RunType } from './run/plan.ts';
+import { planRun, type RunPlan } from './run/plan.ts';
 import { type Position, positionAlone, positionOfJob } from './run/position.ts';
 import { commit, encodeManifest, journalManifest } from './run/publish.ts';
-import { type Progress, type StoredRun, storeRun } from './run/store-run.ts';
+import { type StoredRun, storeRun } from './run/store-run.ts';
 import { type StagedScript, stage } from './source/stage.ts';
 import { makeFolder, removeFolder } from './state/files.ts';
 import { readJournal } from './state/journal.ts';
 import { RunMemory } from './state/ledger.ts';
 import { StateFolder } from './state/state.ts';
 
-const HOUR = 3_600_000;
-/** How often a lock that another run holds is tried again, while the deadline allows. */
-const LOCK_POLL = 1000;
-
-export interface AgentPorts {
-  readonly store: ObjectStore;
-  readonly clock: Clock;
-  readonly config: HostConfig;
-  readonly identity: Identity;
-  /** The host's name in the fleet. */
-  readonly host: string;
-  readonly recipients: readonly PublicKey[];
-  /** Version of the agent, for the manifest. */
-  readonly agent: string;
-  /** Folders that are never backed up, beside the state folder: a directory store. */
-  readonly never: readonly string[];
-  readonly notice: (text: string) => void;
-  readonly onWarning: (warning: Warning) => void;
-  readonly onProgress: (progress: Progress) => void;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** What a job says of one set; null for an unasked run. */
-export interface Asked {
-  readonly run: string;
-  readonly policy: string;
-  readonly due: string;
-  readonly deadline: Date;
-  /** Seconds to wait before the work begins. */
-  readonly splay: number;
-  readonly set: SetJob;
-}
-
-/** Where a set's state is; beside it the state folder may hold the identity. */
-const setFolder = (config: HostConfig, set: string): string => join(config.state, 'sets', set);
-
-export interface BackupOptions {
-  readonly set: string;
-  readonly type: RunType | 'auto';
-  readonly asked: Asked | null;
-  readonly extraVerify: boolean;
-}
-
 /**
  * Makes one run of one set. A failure of the run is a result, not an exception; what is thrown are failures before it
  * could begin (`state-unwritable`, a store that does not take a pending manifest) and `interrupted`.
  */
 export async function backupSet(options: BackupOptions, ports: AgentPorts): Promise<RunResult> {
-  const { identity, config } = ports;
+  const { config } = ports;
   const set = config.sets[options.set];
   if (set === undefined) throw new OffsiteError('config-invalid', `no set ${options.set} in the config`);
   const started = ports.clock.now();
   const run = options.asked?.run ?? randomRunId(started, secureRandom(6));
   const folder = setFolder(config, options.set);
   makeFolder(folder);
-  const memory = new RunMemory(folder, identity.prefix);
+  const memory = new RunMemory(folder, publisherOf(ports));
   const lock = await takeLock(options, run, started, ports);
   if ('by' in lock) return lock.by === run ? duplicate(options, run) : await skip(options, run, lock, ports);
   try {
     await putPending(memory, folder, ports);
     if (memory.isFinished(run) || !(await begin(options, run, started, memory, ports))) return duplicate(options, run);
-    const stopAlive = options.asked === null ? () => undefined : reportAlive(options, run, ports);
+    const alive = reportAlive(options, run, ports);
     try {
-      return await makeRun({ options, set, run, started, folder, memory }, ports);
+      return await makeRun({ options, set, run, started, folder, memory }, { ...ports, onProgress: alive.onProgress });
     } finally {
-      stopAlive();
+      alive.stop();
     }
   } finally {
     await lock.release();
@@ -125,95 +77,6 @@ async function putPending(memory: RunMemory, folder: string, ports: AgentPorts):
   ports.notice(
     `the manifest of run ${pending.ledger.run} was on its way when an earlier agent ended: it is published now`,
   );
-}
-
-type Held = { by: string; since: string };
-
-async function takeLock(
-  { set, asked }: BackupOptions,
-  run: string,
-  now: Date,
-  ports: AgentPorts,
-): Promise<{ release(): Promise<void> } | Held> {
-  const file = join(ports.identity.locks, `${set}.lock`);
-  for (;;) {
-    const attempt = await tryLock(file, `${run} ${instantText(now)}`);
-    if (attempt.acquired) {
-      if (attempt.broke !== null)
-        ports.notice(`an earlier agent died while it held set ${set}: its lock was taken over`);
-      return attempt;
-    }
-    const [by = '', since = ''] = attempt.owner.note.split(' ');
-    if (by === run || asked === null || ports.clock.now() >= asked.deadline) return { by, since };
-    await ports.clock.sleep(LOCK_POLL, ports.signal);
-  }
-}
-
-/** The deadline passed while another run held the set. */
-async function skip({ set, asked }: BackupOptions, run: string, held: Held, ports: AgentPorts): Promise<RunResult> {
-  const error = new OffsiteError('busy', `run ${held.by} of set ${set} is under way since ${held.since}`);
-  if (asked !== null) {
-    const at = instantText(ports.clock.now());
-    const note = { type: skippedKind.type, format: 1, run, at, by: held.by, since: held.since };
-    await putNote('skipped', set, run, note, ports);
-  }
-  return { set, run, outcome: 'skipped', manifest: null, error };
-}
-
-async function putNote(
-  kind: 'skipped' | 'started',
-  set: string,
-  run: string,
-  note: object,
-  ports: AgentPorts,
-): Promise<boolean> {
-  const key = objectKey({ kind, prefix: ports.identity.prefix, set, run });
-  try {
-    await ports.store.put(key, Buffer.from(`${JSON.stringify(note)}\n`), { condition: 'absent' });
-    return true;
-  } catch (error) {
-    if (mayBeOwnDoing(error)) return true;
-    if (error instanceof OffsiteError && error.code === 'store-exists') return false;
-    throw error;
-  }
-}
-
-/** Notes the run on the host, then in the store. False where the store knows it and this host did not begin it. */
-async function begin(
-  options: BackupOptions,
-  run: string,
-  now: Date,
-  memory: RunMemory,
-  ports: AgentPorts,
-): Promise<boolean> {
-  const isResumed = memory.current()?.run === run;
-  await memory.writeCurrent(run, instantText(now));
-  const deadline = options.asked === null ? null : instantText(options.asked.deadline);
-  const note = { type: startedKind.type, format: 1, run, at: instantText(now), deadline };
-  const isFirst = await putNote('started', options.set, run, note, ports);
-  if (!isFirst && !isResumed) {
-    await memory.removeCurrent();
-    return false;
-  }
-  if (isResumed) ports.notice(`run ${run} was begun by an earlier agent: it is continued`);
-  else await ports.clock.sleep(splayOf(options, ports) * 1000, ports.signal);
-  return true;
-}
-
-/** Hosts of one batch spread their starts by their own name. */
-function splayOf({ asked }: BackupOptions, { host }: AgentPorts): number {
-  if (asked === null || asked.splay === 0) return 0;
-  return Number.parseInt(sha256Hex(host).slice(0, 8), 16) % asked.splay;
-}
-
-/** Says every hour that a long run is alive; nothing depends on it. */
-function reportAlive({ set }: BackupOptions, run: string, ports: AgentPorts): () => void {
-  let number = 0;
-  return every(HOUR, () => {
-    const key = objectKey({ kind: 'alive', prefix: ports.identity.prefix, set, run, number: ++number });
-    const note = { type: aliveKind.type, format: 1, run, at: instantText(ports.clock.now()), bytes: 0, eta: null };
-    ports.store.put(key, Buffer.from(`${JSON.stringify(note)}\n`), { condition: 'absent' }).catch(() => undefined);
-  });
 }
 
 interface Making {
@@ -288,73 +151,6 @@ interface Placed {
   readonly states: StateFolder;
 }
 
-/**
- * What a run would do: scans, reads and counts, and writes nothing to the store and nothing that lasts to the host.
- * Scripts and commands are not run.
- */
-export async function dryRun(options: BackupOptions, ports: AgentPorts): Promise<RunResult> {
-  const { identity, config } = ports;
-  const set = config.sets[options.set];
-  if (set === undefined) throw new OffsiteError('config-invalid', `no set ${options.set} in the config`);
-  const started = ports.clock.now();
-  const run = randomRunId(started, secureRandom(6));
-  const of = { prefix: identity.prefix, set: options.set };
-  const recipients = ports.recipients.map(({ fingerprint }) => fingerprint).sort();
-  const memory = new RunMemory(setFolder(config, options.set), identity.prefix);
-  const position = await positionAlone(
-    { store: ports.store, anchor: ports.recipients.slice(0, 1) },
-    of,
-    memory.ledger(),
-  );
-  const states = new StateFolder(join(setFolder(config, options.set), 'states'));
-  const plan = await planRun({ ...of, type: options.type, recipients, now: started }, position, { states, config });
-  const folder = join(setFolder(config, options.set), 'dry-run');
-  makeFolder(folder);
-  try {
-    const nowhere = discarding(ports.store.url);
-    const place = { ...of, run };
-    const attemptOf = { ...place, start: started, recipients: ports.recipients, extraVerify: options.extraVerify };
-    const attempt = await beginAttempt(attemptOf, plan, { store: nowhere, folder });
-    const tally = new RunTally(ports.onWarning);
-    const { onProgress, signal, agent } = ports;
-    const stored = await storeRun(
-      {
-        place,
-        config,
-        set,
-        seed: await identity.seedOf(options.set),
-        stage: null,
-        scripts: [],
-        folder,
-        never: [config.state, ...ports.never],
-        plan,
-        attempt,
-        tally,
-        onProgress,
-        signal,
-      },
-      { store: nowhere, states: new StateFolder(join(folder, 'states')) },
-    );
-    await attempt.journal.close();
-    const head: RunHead = {
-      name: ports.host,
-      ...place,
-      policy: null,
-      due: null,
-      started,
-      agent,
-      recipients,
-      config: set,
-    };
-    const { outcome, gates } = stored;
-    const found = { outcome, gates, scripts: [], tally, finished: ports.clock.now() };
-    const { manifest } = encodeManifest(manifestOf(head, plan, position, stored.stored, found));
-    return { set: options.set, run: null, outcome: 'dry-run', manifest, error: null };
-  } finally {
-    await removeFolder(folder);
-  }
-}
-
 async function storeAndPublish(making: Making, placed: Placed, ports: AgentPorts) {
   const { options, run, started, folder, memory } = making;
   const { head, plan, position, scripts, states } = placed;
@@ -394,7 +190,8 @@ async function storeAndPublish(making: Making, placed: Placed, ports: AgentPorts
     const signed = encodeManifest(manifest);
     await finishState(stored, { head, plan, payload: signed.payloadHash, started });
     const now = ports.clock.now();
-    const pending = await journalManifest(signed, { memory, key: identity.signingKey, now }, attempt.journalName);
+    const of = { follows: position.follows, clears: attempt.journalName };
+    const pending = await journalManifest(signed, { memory, key: identity.signingKey, now }, of);
     await attempt.journal.close();
     await commit(pending, { store, memory, folder });
     return manifest;
@@ -449,7 +246,8 @@ async function publishFailure(
   const failure = { error, scripts, finished: clock.now(), chain, requested: options.type };
   try {
     const signed = encodeManifest(failedManifestOf(head, plan, position, failure));
-    const pending = await journalManifest(signed, { memory, key: identity.signingKey, now: clock.now() }, null);
+    const signing = { memory, key: identity.signingKey, now: clock.now() };
+    const pending = await journalManifest(signed, signing, { follows: position.follows, clears: null });
     await commit(pending, { store, memory, folder });
     return { ...failed, manifest: signed.manifest };
   } catch (second) {

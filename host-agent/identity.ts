@@ -10,14 +10,19 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { isOffsiteError } from '../contract/errors.ts';
-import { compactInstant, isFingerprint } from '../contract/ids.ts';
+import { compactInstant, isFingerprint, isSha256, sha256Hex } from '../contract/ids.ts';
 import { objectKey } from '../contract/keys.ts';
 import { generateSigningKey, type PrivateKey, readPrivateKey } from '../pgp/keys.ts';
 import type { ObjectStore } from '../store/port.ts';
 import { secureRandom } from '../system/random.ts';
 import { makeFolder, readIfThere, readJsonIfThere, writeDurably } from './state/files.ts';
 
-const ownerSchema = z.object({ prefix: z.string(), fingerprint: z.string().refine(isFingerprint) });
+const ownerSchema = z.object({
+  prefix: z.string(),
+  fingerprint: z.string().refine(isFingerprint),
+  /** Of the key's file: a key may still be read, and no longer sign. */
+  sha256: z.string().refine(isSha256),
+});
 const SEED_BYTES = 32;
 
 export interface Identity {
@@ -72,8 +77,9 @@ async function readSigningKey(
     return 'foreign';
   }
   try {
-    const key = await readPrivateKey(bytes ?? Buffer.alloc(0), join(folder, 'signing-key.asc'));
-    if (owner.success && owner.data.fingerprint === key.fingerprint) return key;
+    const isWhole = owner.success && bytes !== null && owner.data.sha256 === sha256Hex(bytes);
+    const key = isWhole ? await readPrivateKey(bytes, join(folder, 'signing-key.asc')) : null;
+    if (key !== null && owner.data?.fingerprint === key.fingerprint) return key;
   } catch (error) {
     if (!isOffsiteError(error)) throw error;
   }
@@ -88,7 +94,8 @@ async function makeSigningKey(
 ): Promise<PrivateKey> {
   const made = await generateSigningKey({ host: caller.host, now });
   await writeDurably(join(folder, 'signing-key.asc'), made.privateArmored);
-  const owner = { prefix: caller.prefix, fingerprint: made.fingerprint };
+  const { fingerprint } = made;
+  const owner = { prefix: caller.prefix, fingerprint, sha256: sha256Hex(made.privateArmored) };
   await writeDurably(join(folder, 'identity.json'), `${JSON.stringify(owner)}\n`);
   return readPrivateKey(Buffer.from(made.privateArmored), 'the new signing key');
 }

@@ -48,7 +48,7 @@ export interface RestoreOptions {
   readonly overwrite?: boolean;
   /** False leaves everything to whoever restores. Without the rights for it, the same happens, and is reported. */
   readonly setOwner?: boolean;
-  /** Bytes of memory for parts and their content; 128 MiB if not given. */
+  /** Bytes of memory for parts and their content; 160 MB if not given. */
   readonly memory?: number;
   /** Threads; 0 for none besides the present one. Decided by the plan if not given. */
   readonly workers?: number;
@@ -69,16 +69,16 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const { handle: root, isNew } = openTarget(target);
   const budget = restoreBudget(plan, options.memory ?? DEFAULT_MEMORY, options.workers);
   const outcome = new Outcome(plan);
-  const breath = new Breath(signal);
+  const onStep = () => {
+    options.onProgress?.({ ...outcome.progress, ofFiles: summary.files, ofBytes: summary.bytes });
+  };
+  const breath = new Breath(signal, onStep);
   const placer = new Placer({ root, overwrite, setOwner });
   const directories = new Directories(plan, placer, outcome);
   const existing = new Existing(table, { placer, outcome, breath });
   const rest = new WithoutContent(table, { placer, outcome, breath });
   const pool = startPool(budget.workers, { root, overwrite, setOwner });
-  const onPart = () => {
-    options.onProgress?.({ ...outcome.progress, ofFiles: summary.files, ofBytes: summary.bytes });
-  };
-  const consumer = new ContentRestorer(table, { placer, outcome, pool, onPart });
+  const consumer = new ContentRestorer(table, { placer, outcome, pool, onPart: onStep });
   try {
     breath.check();
     directories.makeAll(isNew);
@@ -90,7 +90,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
       consumer.discardAll();
       directories.finishAll();
     }
-    onPart();
+    onStep();
   } finally {
     await pool[Symbol.asyncDispose]();
     placer[Symbol.dispose]();

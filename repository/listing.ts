@@ -1,9 +1,10 @@
 /** From the decrypted pieces of a listing to entries: which pieces to read, and what a piece's lines say. */
 
 import { type BytePath, comparePaths, displayPath, isUnder } from '../contract/byte-path.ts';
-import { decodeLine, type Entry, MAX_LINE_BYTES } from '../contract/entry.ts';
+import { type Entry, MAX_LINE_BYTES } from '../contract/entry.ts';
 import { isOffsiteError, OffsiteError } from '../contract/errors.ts';
 import { decodePath, type ListingChunk } from '../contract/run-index.ts';
+import { readLine } from './entry-line.ts';
 
 /** What cannot be read of a listing: so many entries, in order from the one with this path or behind it. */
 export interface ListingDamage {
@@ -79,9 +80,9 @@ export class ListingDecoder {
   }
 
   *#line(line: Buffer): Generator<Entry> {
-    let decoded: ReturnType<typeof decodeLine>;
+    let decoded: ReturnType<typeof readLine>;
     try {
-      decoded = decodeLine(line);
+      decoded = readLine(line);
     } catch (error) {
       if (!isOffsiteError(error)) throw error;
       return yield* this.#refuse(error);

@@ -34,7 +34,8 @@ export interface SignedManifest {
 }
 
 const MAX_HOST_KEY_BYTES = 64 * 1024;
-const MAX_KEYS_A_PREFIX = 100;
+/** Registered keys that are looked at besides the certified ones. */
+const MAX_OTHER_KEYS = 100;
 
 /** Reads manifests of one store, fetching each prefix's registered keys once. */
 export class ManifestReader {
@@ -75,7 +76,10 @@ export class ManifestReader {
     }
   }
 
-  /** The signing keys that a prefix registered. Objects that are no such key, or not the one they are named for, are passed over. */
+  /**
+   * The signing keys that a prefix registered, certified ones first. Objects that are no such key, or not the one they
+   * are named for, are passed over.
+   */
   keysOf(prefix: string): Promise<PublicKey[]> {
     const known = this.#keys.get(prefix);
     if (known !== undefined) return known;
@@ -86,18 +90,29 @@ export class ManifestReader {
   }
 
   async #readKeys(prefix: string): Promise<PublicKey[]> {
-    const keys: PublicKey[] = [];
-    for await (const { key, size } of this.#store.list(keysOfPrefix(prefix))) {
-      const place = parseObjectKey(key);
-      if (place?.kind !== 'host' || size > MAX_HOST_KEY_BYTES) continue;
-      if (keys.length === MAX_KEYS_A_PREFIX) break;
-      const { body } = await this.#store.get(key, { maxBytes: MAX_HOST_KEY_BYTES });
-      const parsed = await readPublicKeys(body, key).catch((error: unknown) => {
-        if (isOffsiteError(error, 'key-unreadable')) return [];
-        throw error;
-      });
-      keys.push(...parsed.filter((one) => one.fingerprint === place.fingerprint));
+    // Certified ones are asked for by name: whoever may write under the prefix can register any number of others.
+    const certified = this.#trust?.hosts[prefix]?.keys ?? [];
+    const names = new Set(certified.map(({ fingerprint }) => objectKey({ kind: 'host', prefix, fingerprint })));
+    let others = 0;
+    for await (const { key } of this.#store.list(keysOfPrefix(prefix))) {
+      if (parseObjectKey(key)?.kind !== 'host' || names.has(key)) continue;
+      if (++others > MAX_OTHER_KEYS) break;
+      names.add(key);
     }
+    const keys: PublicKey[] = [];
+    for (const name of names) keys.push(...(await this.#readKey(name)));
     return keys;
+  }
+
+  async #readKey(name: string): Promise<PublicKey[]> {
+    const place = parseObjectKey(name);
+    try {
+      const { body } = await this.#store.get(name, { maxBytes: MAX_HOST_KEY_BYTES });
+      const keys = await readPublicKeys(body, name);
+      return keys.filter(({ fingerprint }) => place?.kind === 'host' && fingerprint === place.fingerprint);
+    } catch (error) {
+      if (isOffsiteError(error, 'key-unreadable', 'store-absent', 'document-too-large')) return [];
+      throw error;
+    }
   }
 }

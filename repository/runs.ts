@@ -1,6 +1,7 @@
 /** Which runs a store holds, and which of them may be built upon or restored. */
 
 import { isOffsiteError, type OffsiteError } from '../contract/errors.ts';
+import { isPrefix, isSetName } from '../contract/ids.ts';
 import { ALL_HOSTS, parseObjectKey, runsOfSet, setsOfPrefix } from '../contract/keys.ts';
 import type { Acceptance, Trust } from '../contract/trust.ts';
 import type { PublicKey } from '../pgp/keys.ts';
@@ -114,10 +115,12 @@ export async function listSets(store: ObjectStore, trust: Trust | null): Promise
   for await (const folder of store.listFolders(ALL_HOSTS)) prefixes.add(folder.slice(ALL_HOSTS.length, -1));
   const known: KnownSet[] = [];
   for (const prefix of [...prefixes].sort()) {
+    // Whoever may write under a prefix may make up names; what no host or set is called is nobody's.
+    if (!isPrefix(prefix)) continue;
     const parent = setsOfPrefix(prefix);
     for await (const folder of store.listFolders(parent)) {
       const set = folder.slice(parent.length, -1);
-      known.push({ prefix, certifiedName: trust?.hosts[prefix]?.name ?? null, set });
+      if (isSetName(set)) known.push({ prefix, certifiedName: trust?.hosts[prefix]?.name ?? null, set });
     }
   }
   return known;

@@ -18,6 +18,9 @@ import {
 } from './runs.ts';
 import type { SignedTrust } from './trust.ts';
 
+/** Runs that are told of one by one. */
+const MAX_TOLD = 5;
+
 export interface RunQuery {
   /** A run id or `latest`. */
   readonly run: string;
@@ -33,6 +36,8 @@ export interface Believing {
   readonly anchor: readonly PublicKey[];
   /** Fingerprints of host keys that are believed although trust.json does not certify them. */
   readonly alsoTrusted: readonly string[];
+  /** Told of newer runs that `latest` passed over, and why. */
+  readonly onPassedOver?: (text: string) => void;
 }
 
 /** True where the run may be restored: certified, or signed by a key that the caller named. */
@@ -108,15 +113,18 @@ async function latestRun(believing: Believing, query: RunQuery, known: readonly 
   }
   let best: RunRecord | null = null;
   let unbelieved: RunRecord | null = null;
+  const all: RunRecord[] = [];
   // A host that was registered anew has several prefixes; the newer ledger begins later.
   for (const { prefix, set } of known) {
     const places = (await listManifests(believing.store, { prefix, set })).filter(({ run }) => isInTime(run, query.at));
     const records = await readRuns({ ...believing, manifests: readerOf(believing) }, places);
+    all.push(...records);
     const accepted = records.filter(isAccepted).sort(bySequence);
     unbelieved = accepted.at(-1) ?? unbelieved;
     const newest = accepted.findLast(({ signed }) => signed !== null && isBelieved(signed, believing));
     if (newest !== undefined && (best === null || newest.place.run > best.place.run)) best = newest;
   }
+  tellPassedOver(believing, all, best);
   const found = best ?? unbelieved;
   if (found !== null) return found;
   const of = [query.host, query.set].filter((one) => one !== undefined).join(', set ');
@@ -124,6 +132,34 @@ async function latestRun(believing: Believing, query: RunQuery, known: readonly 
     'run-not-found',
     `there is no accepted run${of === '' ? '' : ` of ${of}`} in ${believing.store.url}`,
   );
+}
+
+/** Whoever gets an older run than the newest one must know: that is how a store hides one. */
+function tellPassedOver(believing: Believing, records: readonly RunRecord[], best: RunRecord | null): void {
+  if (believing.onPassedOver === undefined) return;
+  const newer = records.filter((record) => best === null || isNewer(record, best));
+  for (const record of newer.slice(-MAX_TOLD)) believing.onPassedOver(whyPassedOver(record, believing));
+  if (newer.length > MAX_TOLD) believing.onPassedOver(`${newer.length - MAX_TOLD} more newer runs are passed over`);
+}
+
+/** By the ledger where both are of one, else by their ids. */
+function isNewer(record: RunRecord, best: RunRecord): boolean {
+  const [one, other] = [record.signed, best.signed];
+  const isOneLedger = one !== null && other !== null && one.manifest.prefix === other.manifest.prefix;
+  return isOneLedger ? one.manifest.sequence > other.manifest.sequence : record.place.run > best.place.run;
+}
+
+function whyPassedOver({ place, signed, refused }: RunRecord, believing: Believing): string {
+  const passed = `run ${place.run} is passed over:`;
+  if (signed === null) return `${passed} ${refused?.message ?? 'it cannot be read'}`;
+  if (!isBelieved(signed, believing)) {
+    const { certification, signer } = signed;
+    return `${passed} it is signed by ${signer}: ${certification.state === 'uncertified' ? certification.why : ''}`;
+  }
+  const { outcome } = signed.manifest;
+  return outcome === 'suspect'
+    ? `${passed} it is suspect and not accepted; it can be named by its id`
+    : `${passed} it is ${outcome}`;
 }
 
 const isInTime = (run: string, at: Date | undefined) => at === undefined || runInstant(run) <= at;

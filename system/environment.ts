@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 
 /** An environment variable; undefined where it is unset or empty. */
 export function environmentVariable(name: string): string | undefined {
@@ -17,3 +17,6 @@ export function wholeEnvironment(): Record<string, string> {
 export function machineName(): string {
   return hostname().split('.')[0] ?? hostname();
 }
+
+/** Where files go that nobody keeps. */
+export const temporaryFolder = (): string => tmpdir();

@@ -112,7 +112,7 @@ function resultJson({ set, run, outcome, manifest, error }: RunResult): object {
 
 function describe({ set, run, outcome, manifest, error }: RunResult, output: Output): void {
   if (error !== null && outcome !== 'dry-run') {
-    output.error(toOffsiteError(error));
+    output.failure(toOffsiteError(error));
     return;
   }
   if (outcome === 'duplicate') {

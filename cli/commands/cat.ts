@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { pathFromText } from '../../contract/byte-path.ts';
+import { OffsiteError } from '../../contract/errors.ts';
 import { catFile } from '../../host-agent/restore.ts';
 import { ManifestReader } from '../../repository/manifests.ts';
 import { RunReader } from '../../repository/run-reader.ts';
@@ -21,6 +22,8 @@ export function addCat(offsite: Command): void {
 }
 
 async function cat(run: string, path: string, options: KeyOptions & RunOptions, context: Context): Promise<void> {
+  if (context.options.json === true)
+    throw new OffsiteError('usage', 'cat prints the bytes of the file; --json does not go with it');
   const key = await context.privateKey(options);
   const believing = await context.believing(options, key);
   const signed = await selectRun(believing, queryOf(run, options));

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
@@ -66,11 +66,7 @@ async function init(options: Options, context: Context): Promise<void> {
   const made = await openIdentity(config.identity, { prefix, host }, clock.now(), (text) => output.warning(text));
   await registerKey(store, made);
   // Last, so that a failed init can simply be run again.
-  mkdirSync(dirname(configFile), { recursive: true, mode: 0o755 });
-  writeFileSync(configFile, `# Offsite host config; every key and its default: docs/config.md\n${stringify(value)}`, {
-    flag: 'wx',
-  });
-  chmodSync(configFile, 0o600);
+  writeConfig(configFile, `# Offsite host config; every key and its default: docs/config.md\n${stringify(value)}`);
 
   const { fingerprint } = made.signingKey;
   output.json({ host, prefix, fingerprint, config: configFile, store: store.url });
@@ -78,4 +74,16 @@ async function init(options: Options, context: Context): Promise<void> {
   output.message(
     `config written: ${configFile}\nNext: look at its sets, then the operator runs 'offsite trust ${host}' with this fingerprint at hand.`,
   );
+}
+
+function writeConfig(file: string, text: string): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
+    writeFileSync(file, text, { flag: 'wx', mode: 0o600 });
+  } catch (cause) {
+    throw new OffsiteError('target-unusable', `${file} cannot be written: ${String(cause)}`, {
+      cause,
+      hint: 'Check the folder and the rights to it.',
+    });
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { OffsiteError } from '../../contract/errors.ts';
@@ -14,7 +14,13 @@ interface Options {
 }
 
 export function addKeys(offsite: Command): void {
-  const keys = offsite.command('keys').description('operator keys');
+  const keys = offsite
+    .command('keys')
+    .description('operator keys')
+    .addHelpText(
+      'after',
+      "\nExample:\n  offsite keys generate --name 'Jo Doe' --email jo@example.org --out ~/offsite-keys",
+    );
   keys
     .command('generate')
     .description('make an operator key pair: DIR/public.asc and DIR/private.asc; gpg can import and use both')
@@ -43,9 +49,15 @@ async function generate(options: Options, { output, clock }: Context): Promise<v
   const { name, email } = options;
   const made = await generateOperatorKey({ name, email, now: clock.now(), ...(passphrase ? { passphrase } : {}) });
   const [publicFile, privateFile] = [join(options.out, 'public.asc'), join(options.out, 'private.asc')];
-  mkdirSync(options.out, { recursive: true, mode: 0o700 });
-  writeNew(privateFile, made.privateArmored, 0o600);
+  makeFolder(options.out);
+  // The public half first: a failure between the two must leave no private key that nobody knows of.
   writeNew(publicFile, made.publicArmored, 0o644);
+  try {
+    writeNew(privateFile, made.privateArmored, 0o600);
+  } catch (error) {
+    rmSync(publicFile);
+    throw error;
+  }
   output.json({
     fingerprint: made.fingerprint,
     public: publicFile,
@@ -56,6 +68,17 @@ async function generate(options: Options, { output, clock }: Context): Promise<v
   output.message(
     `public key:  ${publicFile}\nprivate key: ${privateFile}${passphrase ? '' : ' (not locked by a passphrase)'}`,
   );
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new OffsiteError('target-unusable', `${folder} cannot be made: ${String(cause)}`, {
+      cause,
+      hint: 'Check the folder and the rights to it.',
+    });
+  }
 }
 
 function writeNew(file: string, text: string, mode: number): void {

@@ -27,9 +27,9 @@ export function addRuns(offsite: Command): void {
 async function runs(options: Options, context: Context): Promise<void> {
   const { output } = context;
   const listed = await listRuns(await context.believing(options), options);
-  output.json({ runs: listed.map(({ json }) => json) });
   if (listed.length === 0)
     throw new OffsiteError('run-not-found', 'the store holds no runs, or none of that host and set');
+  output.json({ runs: listed.map(({ json }) => json) });
   output.answer(table([HEAD, ...listed.map(row)], [6, 7, 8]));
 }
 

@@ -53,10 +53,16 @@ export class Output {
     this.#write('err', `${this.#paint('33', 'warning:')} ${text}\n`);
   }
 
-  /** An error: what, and what to do. With --json it is the document. */
+  /** An error that ends the command: what, and what to do. With --json it is the document. */
   error(error: OffsiteError): void {
     const { code, message, hint } = error;
     this.json({ error: { code, message, hint } });
+    this.failure(error);
+  }
+
+  /** The same for people alone: of one among several things, which has its place in the document of --json. */
+  failure(error: OffsiteError): void {
+    const { message, hint } = error;
     this.#write('err', `${this.#paint('31', 'error:')} ${message}\n${hint === '' ? '' : `  ${hint}\n`}`);
     if (isOffsiteError(error, 'internal') && error.cause instanceof Error) this.#write('err', `${error.cause.stack}\n`);
   }

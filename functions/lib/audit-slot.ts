@@ -5,7 +5,7 @@ import { instantText } from '../../contract/ids.ts';
 import { objectKey, parseObjectKey, slotFolder } from '../../contract/keys.ts';
 import { closedKind, type Reason, sentKind, verdictKind } from '../../contract/verdict.ts';
 import { everyOf } from '../../repository/concurrent.ts';
-import { judgeRun, putAndWalk } from '../judge-run.ts';
+import { followUp, judgeRun, putAndWalk } from '../judge-run.ts';
 import type { AskedRun } from '../rules/slots.ts';
 import { busy, neverFinished, neverStarted, stillRunning, unknownNode } from '../rules/trouble.ts';
 import { verdictWithoutManifest } from '../rules/verdict-of.ts';
@@ -13,7 +13,6 @@ import { type AskedSlot, askedSlot } from './asked.ts';
 import { isRace, putDocument, readDocument } from './documents.ts';
 import type { Pass } from './pass.ts';
 import { announce, record } from './problems.ts';
-import { settle } from './settle.ts';
 import type { SlotName } from './slots-to-judge.ts';
 import { verdictKey } from './subject.ts';
 import { tracesOf } from './traces.ts';
@@ -35,7 +34,7 @@ const RUNS_AT_ONCE = 16;
 
 /**
  * Judges what of the slot is not judged yet. Verdicts that are there already are followed up in the slot's first audit
- * and in its last one: whoever gave them may have died before anybody was told. Nothing is thrown.
+ * and in its last one: whoever gave them may have died before anybody was told. Errors are returned, not thrown.
  */
 export async function auditSlot(pass: Pass, name: SlotName, { isNew }: { isNew: boolean }): Promise<SlotReport> {
   const counts = { judged: 0, missed: 0, late: 0 };
@@ -43,34 +42,38 @@ export async function auditSlot(pass: Pass, name: SlotName, { isNew }: { isNew: 
     if (await isClosed(pass, name)) return { ...name, ...counts, isClosed: true, errors: [] };
     const slot = await askedSlot(pass, name.policy, name.due);
     if (slot === null) throw new Error(`nothing is known any more of the slot ${name.policy} ${instantText(name.due)}`);
-    const verdicts = await verdictsOf(pass, slot);
-    const keyOf = (asked: AskedRun) => verdictKey(asked, slot);
+    const judged = await verdictsOf(pass, slot);
     const unknown = unknownNodes(pass, slot);
-    const open = slot.asked.filter((asked) => !verdicts.has(keyOf(asked)));
-    const errors = await everyOf(open, RUNS_AT_ONCE, async (asked) => {
-      const found = await auditRun(pass, slot, asked, unknown);
-      counts[found === 'late' ? 'late' : 'judged']++;
-      if (found === 'missed') counts.missed++;
-    });
-    const isDone = counts.late === 0 && errors.length === 0;
-    if (isNew || isDone) {
-      const before = slot.asked.filter((asked) => verdicts.has(keyOf(asked)));
-      errors.push(...(await everyOf(before, RUNS_AT_ONCE, (asked) => followUp(pass, keyOf(asked)))));
-    }
-    if (counts.late > 0 || errors.length > 0) return { ...name, ...counts, isClosed: false, errors };
-    await close(pass, name);
-    return { ...name, ...counts, isClosed: true, errors };
+    const auditAll = (runs: AskedRun[]) =>
+      everyOf(runs, RUNS_AT_ONCE, async (asked) => {
+        const found = await auditRun(pass, slot, asked, unknown);
+        if (found !== 'known') counts[found === 'late' ? 'late' : 'judged']++;
+        if (found === 'missed') counts.missed++;
+      });
+    const isJudged = (asked: AskedRun) => judged.has(verdictKey(asked, slot));
+    const errors = await auditAll(slot.asked.filter((asked) => isNew || !isJudged(asked)));
+    const isDone = () => counts.late === 0 && errors.length === 0;
+    if (isDone() && !isNew) errors.push(...(await auditAll(slot.asked.filter(isJudged))));
+    if (isDone()) await close(pass, name);
+    return { ...name, ...counts, isClosed: isDone(), errors };
   } catch (error) {
     return { ...name, ...counts, isClosed: false, errors: [error] };
   }
 }
 
+/** A verdict that is there and can be read is followed up; else whatever there is of the run decides. */
 async function auditRun(
   pass: Pass,
   slot: AskedSlot,
   asked: AskedRun,
   unknown: () => Promise<ReadonlyMap<string, string>>,
-): Promise<'judged' | 'late' | 'missed'> {
+): Promise<'known' | 'judged' | 'late' | 'missed'> {
+  const key = verdictKey(asked, slot);
+  const { document: known } = await readDocument(pass.store, key, verdictKind);
+  if (known !== null) {
+    await followUp(pass, known, key);
+    return 'known';
+  }
   const traces = await tracesOf(pass.store, await pass.prefixesOf(asked.node), asked);
   let isJudged = false;
   for (const place of traces.manifests) isJudged = typeof (await judgeRun(pass, place)) === 'object' || isJudged;
@@ -91,7 +94,7 @@ async function auditRun(
     why = refused === undefined ? neverStarted(asked.node, slot.deadline) : unknownNode(asked.node, refused);
   }
   const verdict = verdictWithoutManifest({ ...asked, slot }, 'silence', why, now);
-  const standing = await putAndWalk(pass, verdict, verdictKey(asked, slot));
+  const standing = await putAndWalk(pass, verdict, key);
   return standing.outcome === 'missed' ? 'missed' : 'judged';
 }
 
@@ -105,11 +108,6 @@ async function tellLate(
   const incident = { policy, due: instantText(due), run, at: instantText(due) };
   const problem = await record(pass, { kind: 'late', host, set, incident, reasons: [why] });
   if (problem !== null) await announce(pass, [problem]);
-}
-
-async function followUp(pass: Pass, key: string): Promise<void> {
-  const { document } = await readDocument(pass.store, key, verdictKind);
-  if (document !== null) await settle(pass, document, key);
 }
 
 /** Keys of the verdicts that the slot has. */

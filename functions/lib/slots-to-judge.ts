@@ -31,7 +31,7 @@ export async function slotsToJudge(
 ): Promise<SlotName[]> {
   const cursor = new Date(state.cursor);
   const names = new Map<string, SlotName>();
-  const add = (slot: SlotName) => names.set(`${instantText(slot.due)} ${slot.policy}`, slot);
+  const add = ({ policy, due }: SlotName) => names.set(`${instantText(due)} ${policy}`, { policy, due });
   for (const { policy, due } of state.open) add({ policy, due: new Date(due) });
   for (const slot of scheduled(pass.history, cursor, now))
     if (slot.deadline > cursor && slot.deadline <= now) add(slot);

@@ -52,7 +52,8 @@ export function recoveryOf({ accepted, outcome, witness, run, at }: Verdict): Re
 
 /**
  * The problem with this trouble in it, or null where that changes nothing. `recovery` is the newest accepted run of the
- * host and set: trouble found out about after it has already passed is told, together with its end.
+ * host and set: trouble found out about after it has already passed is told, together with its end, unless it lies within
+ * a problem whose end was told.
  */
 export function withTrouble(
   current: Problem | null,
@@ -63,19 +64,22 @@ export function withTrouble(
   if (current === null) return begun(trouble, recovery, now);
   if (incidentsOf(current).some((known) => isSame(known, trouble.incident))) return null;
   if (trouble.host === null && current.closed === null) return null; // Of the stack: it lasts, and is not made of slots.
-  const isTold = current.closed !== null && current.closed.told !== null;
-  const isStale = current.closed === null && recovery !== null && ends(recovery, current.kind, current);
-  if (isTold || isStale) return begun(trouble, recovery, now);
+  const { closed, began } = current;
+  const isAfterEnd = closed !== null && trouble.incident.at > closed.upTo;
+  const isStale = closed === null && recovery !== null && ends(recovery, current.kind, current);
+  const isOver = closed !== null && closed.told !== null;
+  if (isOver ? isAfterEnd || trouble.incident.at < began.at : isStale) return begun(trouble, recovery, now);
   const grown = withFurther(current, trouble.incident);
+  if (!isAfterEnd) return grown;
   // Nobody has heard yet that it ended; if it goes on, nobody needs to.
-  const goesOn = current.closed !== null && !(recovery !== null && ends(recovery, grown.kind, grown));
-  return goesOn ? { ...grown, closed: null } : grown;
+  const open = { ...grown, closed: null };
+  return recovery === null ? open : (ended(open, recovery, now) ?? open);
 }
 
 /** The problem ended by this recovery, or null where it does not end it. */
 export function ended(current: Problem | null, recovery: Recovery, now: string): Problem | null {
   if (current === null || current.closed !== null || !ends(recovery, current.kind, current)) return null;
-  return { ...current, closed: { at: now, run: recovery.run, told: null } };
+  return { ...current, closed: { at: now, run: recovery.run, upTo: recovery.at, told: null } };
 }
 
 /**
@@ -84,10 +88,9 @@ export function ended(current: Problem | null, recovery: Recovery, now: string):
  */
 export function endedByVerdict(current: Problem | null, verdict: Verdict, now: string): Problem | null {
   if (current === null || current.kind !== 'late' || current.closed !== null) return null;
-  const { run, accepted } = verdict;
-  const newest = newestOf(current);
-  if (newest.run !== run) return null;
-  return { ...current, closed: { at: now, run: accepted ? run : null, told: accepted ? null : now } };
+  const { run, at: upTo, accepted } = verdict;
+  if (newestOf(current).run !== run) return null;
+  return { ...current, closed: { at: now, run: accepted ? run : null, upTo, told: accepted ? null : now } };
 }
 
 /** What of a problem nobody has been told yet. */

@@ -7,6 +7,7 @@ import { type Latest, latestKind, type Verdict } from '../../contract/verdict.ts
 export function latestAfter(latest: Latest | null, verdict: Verdict): Latest | null {
   const { prefix, payload, sequence, received, moves } = verdict;
   if (prefix === null || payload === null || sequence === null || received === null) return null;
+  if (!moves.head && !moves.base && !moves.good && !verdict.accepted && moves.baseAbove === null) return null;
   const before = latest ?? emptyRecord(verdict, prefix);
   const isOtherLedger = before.prefix !== prefix;
   // Sequences of two ledgers cannot be compared; then the one that the store heard of last is the host's.

@@ -1,7 +1,7 @@
 /** One file's content through chunker, dedup and store, in a window of bounded size. */
 
 import type { Location } from '../../contract/entry.ts';
-import type { OpenFile } from '../source/read-file.ts';
+import { HOLE_BLOCK, type OpenFile } from '../source/read-file.ts';
 import { type Chunker, MAX_CHUNK, SEGMENT } from './chunker.ts';
 import type { ContentStore } from './content-store.ts';
 import { contentHash, type DedupTable } from './dedup.ts';
@@ -68,33 +68,15 @@ export class FileContentReader {
   }
 }
 
-/** A file could not be read; `code` is an errno name. */
-export class SourceReadError extends Error {
-  readonly code: string;
-  constructor(code: string, cause: unknown) {
-    super(`reading failed: ${code}`, { cause });
-    this.code = code;
-  }
-}
-
-/** Fills the window until a chunk of any size fits; returns the new end and whether the file has ended. */
+/** Fills the window as far as a piece of a sparse file fits; returns the new end and whether the file has ended. */
 function fill(file: OpenFile, window: Buffer, from: number): [end: number, atEnd: boolean] {
   let end = from;
-  while (end < MAX_CHUNK) {
-    const count = readPiece(file, window, end);
+  while (end <= window.length - HOLE_BLOCK) {
+    const count = file.read(window, end, window.length - end);
     if (count === 0) return [end, true];
     end += count;
   }
   return [end, false];
-}
-
-function readPiece(file: OpenFile, window: Buffer, offset: number): number {
-  try {
-    return file.read(window, offset, window.length - offset);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'EUNKNOWN';
-    throw new SourceReadError(code, error);
-  }
 }
 
 /** Only files of several chunks carry the digests in their locations; the objects are shared, so copies are made. */

@@ -21,6 +21,10 @@ export class RunTally {
   /** Apparent content bytes. */
   bytes = 0;
   changedFiles = 0;
+  /** Content bytes that were read. */
+  readBytes = 0;
+  /** Content bytes of files that were not. */
+  unchangedBytes = 0;
   readonly warnings: Warning[] = [];
   readonly #counts = new Map<WarningCode, number>();
   readonly #onWarning: (warning: Warning) => void;
@@ -29,10 +33,12 @@ export class RunTally {
     this.#onWarning = onWarning;
   }
 
-  see(type: EntryType, size: number): void {
+  /** Counts one entry; `isUnchanged` where its content was not read. */
+  see(type: EntryType, size: number, isUnchanged: boolean): void {
     if (type === 'directory') this.directories++;
     else if (type === 'file') this.files++;
     this.bytes += size;
+    if (isUnchanged) this.unchangedBytes += size;
   }
 
   warn(code: WarningCode, path: BytePath, detail: string): void {

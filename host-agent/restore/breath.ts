@@ -1,18 +1,20 @@
 /** Long synchronous work lets other work go on now and then, and ends when it is told to. */
 
-import { setImmediate } from 'node:timers/promises';
 import { OffsiteError } from '../../contract/errors.ts';
-import { monotonicMilliseconds } from '../../system/clock.ts';
+import { breathe, monotonicMilliseconds } from '../../system/clock.ts';
 
 /** Milliseconds of work between two breaths. */
 const STRETCH = 20;
 
 export class Breath {
   readonly #signal: AbortSignal | undefined;
+  readonly #onBreath: () => void;
   #last = monotonicMilliseconds();
 
-  constructor(signal: AbortSignal | undefined) {
+  /** `onBreath`: told each time, for progress. */
+  constructor(signal: AbortSignal | undefined, onBreath: () => void = () => {}) {
     this.#signal = signal;
+    this.#onBreath = onBreath;
   }
 
   /** Throws `interrupted` where the signal was given. */
@@ -25,7 +27,8 @@ export class Breath {
   /** Waits a moment if it is time to. */
   async take(): Promise<void> {
     if (monotonicMilliseconds() - this.#last < STRETCH) return;
-    await setImmediate();
+    this.#onBreath();
+    await breathe();
     this.check();
     this.#last = monotonicMilliseconds();
   }

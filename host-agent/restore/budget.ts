@@ -3,8 +3,8 @@
 import { availableParallelism } from 'node:os';
 import type { RestorePlan } from './plan.ts';
 
-/** About four parts of the default size. */
-export const DEFAULT_MEMORY = 128 * 2 ** 20;
+/** Five parts of the default size: two that are worked on, and three on their way. */
+export const DEFAULT_MEMORY = 160_000_000;
 const MAX_WORKERS = 4;
 /** Starting a thread takes about as long as restoring this much. */
 const WORTH_A_THREAD = 16 * 2 ** 20;

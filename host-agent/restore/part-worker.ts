@@ -1,5 +1,6 @@
 /** One thread's worth of work on parts, restoring or only verifying. */
 
+import { collectYoungGarbage } from '../../system/memory.ts';
 import { FileWriter } from './file-writer.ts';
 import { type ChunkTarget, type PartResult, type PartTask, workOnPart } from './part-work.ts';
 import { Placer, type PlacerOptions } from './placer.ts';
@@ -26,6 +27,7 @@ export class PartWorker implements Disposable {
     if (this.#memory.length < part.bytes.length + 8) this.#memory = Buffer.allocUnsafeSlow(part.bytes.length + 8);
     const target = this.#placer === null ? VERIFY : new FileWriter(this.#placer);
     const result = workOnPart(part, target, this.#memory);
+    collectYoungGarbage();
     return { ...result, notSet: this.#placer?.notSet.take() ?? [] };
   }
 

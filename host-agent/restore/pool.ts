@@ -1,7 +1,7 @@
 /** Threads that work on parts: decryption, decompression, hashing and writing on every core. */
 
-import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { breathe } from '../../system/clock.ts';
 import type { PartTask } from './part-work.ts';
 import { type PartReply, PartWorker } from './part-worker.ts';
 import type { PlacerOptions } from './placer.ts';
@@ -24,7 +24,7 @@ class InlinePool implements PartPool {
   }
 
   async run(part: PartTask): Promise<PartReply> {
-    await setImmediate();
+    await breathe();
     return this.#worker.run(part);
   }
 

@@ -45,9 +45,10 @@ export async function beginAttempt(
   const journalName = journalNameOf(plan.actual);
   const file = join(ports.folder, journalName);
   const recipients = of.recipients.map((key) => key.fingerprint).sort();
-  const unfinished = usable(readJournal(file), of, plan, recipients);
+  const publisher = { prefix: of.prefix, store: ports.store.url };
+  const unfinished = usable(readJournal(file), { ...publisher, run: of.run }, plan, recipients);
   const chain = plan.base?.info.chain ?? unfinished?.chain ?? randomRunId(of.start, secureRandom(6));
-  const journal = await Journal.open(file, { prefix: of.prefix, chain, recipients }, unfinished);
+  const journal = await Journal.open(file, { ...publisher, chain, recipients }, unfinished);
   const number = (unfinished?.attempts ?? 0) + 1;
   try {
     await journal.attempt(of.run, number);
@@ -104,14 +105,16 @@ function adoptedFrom(unfinished: Unfinished | null, own: KeyObject): Pick<Attemp
   return { adopted, keyObjects: [...[...earlier.values()].filter(([attempt]) => needed.has(attempt)), own] };
 }
 
-/** A full continues any unfinished full to the same recipients; an incremental only its own earlier attempt. */
+/**
+ * A full continues any unfinished full to the same store and recipients; an incremental only its own earlier attempt.
+ */
 function usable(
   unfinished: Unfinished | null,
-  of: { prefix: string; run: string },
+  of: { prefix: string; store: string; run: string },
   plan: RunPlan,
   recipients: readonly string[],
 ): Unfinished | null {
-  if (unfinished === null || unfinished.prefix !== of.prefix) return null;
+  if (unfinished === null || unfinished.prefix !== of.prefix || unfinished.store !== of.store) return null;
   if (unfinished.recipients.join() !== recipients.join()) return null;
   if (plan.actual === 'full') return unfinished;
   return unfinished.runs.every((run) => run === of.run) && unfinished.chain === plan.base?.info.chain

@@ -28,6 +28,8 @@ export interface Position {
   readonly sequence: number;
   /** SHA-256 of the payload published last; null for the first. */
   readonly previous: string | null;
+  /** The run published last; null for the first. */
+  readonly follows: string | null;
   /** The newest accepted run; null where there is none, or a fork forbids it. */
   readonly base: RunAndPayload | null;
   readonly isForked: boolean;
@@ -36,9 +38,10 @@ export interface Position {
   readonly ledgerUnknown: boolean;
 }
 
-const after = (head: { sequence: number; payload: string } | null) => ({
+const after = (head: { run: string; sequence: number; payload: string } | null) => ({
   sequence: (head?.sequence ?? 0) + 1,
   previous: head?.payload ?? null,
+  follows: head?.run ?? null,
 });
 
 /** The higher of the host's own last sequence and the stack's head is continued; the base is the stack's. */
@@ -61,9 +64,9 @@ export async function positionAlone(
   own: Ledger | null,
 ): Promise<Position> {
   try {
-    const others = await listManifests(ports.store, of, own?.run);
-    if (own !== null && others.length === 0) return await positionOfMemory(ports, of, own);
-    const places = own === null ? others : await listManifests(ports.store, of);
+    const since = await listManifests(ports.store, of, own?.follows ?? undefined);
+    if (own !== null && since.length === 1 && since[0]?.run === own.run) return await positionOfMemory(ports, of, own);
+    const places = own === null || own.follows === null ? since : await listManifests(ports.store, of);
     const manifests = new ManifestReader(ports.store, null);
     return positionOfRecords(await readRuns({ ...ports, manifests }, places), own);
   } catch (error) {
@@ -73,7 +76,7 @@ export async function positionAlone(
   }
 }
 
-/** Nobody published behind the host's own last run. Only an acceptance may have come since. */
+/** The host's own last run is there, and nothing else since the one before it. Only an acceptance may have come. */
 async function positionOfMemory(
   ports: { store: ObjectStore; anchor: readonly PublicKey[] },
   of: { prefix: string; set: string },
@@ -93,7 +96,10 @@ function positionOfRecords(records: readonly RunRecord[], own: Ledger | null): P
   const bySequence = signed.sort((one, other) => one.manifest.sequence - other.manifest.sequence);
   const forked = forkedRuns(records);
   const newest = bySequence.at(-1);
-  const shown = newest === undefined ? null : { sequence: newest.manifest.sequence, payload: newest.payloadHash };
+  const shown =
+    newest === undefined
+      ? null
+      : { run: newest.manifest.run, sequence: newest.manifest.sequence, payload: newest.payloadHash };
   const head = own !== null && own.sequence > (shown?.sequence ?? 0) ? own : shown;
   const lastFork = bySequence.findLast(({ manifest }) => forked.has(manifest.run))?.manifest.sequence ?? 0;
   const accepted = bySequence.findLast(({ record }) => isAccepted(record));

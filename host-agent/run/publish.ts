@@ -36,21 +36,22 @@ export function encodeManifest(manifest: Manifest): SignedPayload {
 export async function journalManifest(
   signed: SignedPayload,
   ports: { memory: RunMemory; key: PrivateKey; now: Date },
-  clears: string | null,
+  of: { follows: string | null; clears: string | null },
 ): Promise<Pending> {
   const { manifest, payload, payloadHash } = signed;
   const signatures = [await signDetached(payload, ports.key, ports.now)];
   const isAccepted = manifest.outcome === 'complete' || manifest.outcome === 'partial';
   const ledger: Ledger = {
-    prefix: manifest.prefix,
+    ...ports.memory.publisher,
     run: manifest.run,
+    follows: of.follows,
     sequence: manifest.sequence,
     payload: payloadHash,
     outcome: manifest.outcome,
     base: isAccepted ? { run: manifest.run, payload: payloadHash } : (ports.memory.ledger()?.base ?? null),
   };
   const envelope = encodeEnvelope({ payload, signatures }).toString('base64');
-  const pending: Pending = { key: signed.key, envelope, ledger, clears };
+  const pending: Pending = { key: signed.key, envelope, ledger, clears: of.clears };
   await ports.memory.writePending(pending);
   return pending;
 }

@@ -27,7 +27,16 @@ import { Uploads } from '../engine/uploads.ts';
 import { readNames } from '../source/attributes.ts';
 import { compileExcludes } from '../source/exclude.ts';
 import { type GateResult, Gates } from '../source/gates.ts';
-import { type Found, rootOfPath, type ScanOptions, type ScanRoot, scan } from '../source/scan.ts';
+import {
+  errnoOf,
+  type Found,
+  isGone,
+  rootOfPath,
+  type ScanOptions,
+  type ScanRoot,
+  scan,
+  type Unseen,
+} from '../source/scan.ts';
 import type { StagedScript } from '../source/stage.ts';
 import { asStateError } from '../state/files.ts';
 import type { StateFolder, StateWriter } from '../state/state.ts';
@@ -123,7 +132,10 @@ async function storeEntries(
     }
     return known;
   };
-  const pace = pacer(uploads, () => options.onProgress(progressOf(options, content)));
+  const pace = pacer(uploads, tally, () => {
+    options.signal?.throwIfAborted();
+    options.onProgress(progressOf(options, content));
+  });
   const listing = new ListingWriter(meta, plan.base?.listing ?? []);
   const gates = new Gates(options.set);
   let chunks: ListingChunk[];
@@ -196,7 +208,6 @@ function scanOptions(options: StoreRunOptions): ScanOptions {
     never: new Set(options.never.flatMap(identityOf)),
     isExcluded: compileExcludes(set.exclude),
     onVanished: (path) => tally.warn('vanished', path, 'gone between listing and lstat'),
-    onUnreadable: (path, error) => tally.unreadable(path, error),
   };
 }
 
@@ -205,9 +216,13 @@ function identityOf(folder: string): string[] {
   return stat === undefined ? [] : [`${stat.dev}:${stat.ino}`];
 }
 
-function lstatAgain(found: Found): Found | null {
-  const stat = lstatSync(found.file, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? null : { ...found, stat };
+function lstatAgain(found: Found): Found | Unseen | null {
+  try {
+    return { ...found, stat: lstatSync(found.file, { bigint: true }) };
+  } catch (cause) {
+    const error = errnoOf(cause);
+    return isGone(error) ? null : { path: found.path, root: found.root, stat: null, error };
+  }
 }
 
 /** Configured paths that are mount points now. */
@@ -231,11 +246,12 @@ async function fileSystemNow(folder: string): Promise<bigint> {
   });
 }
 
-function pacer(uploads: Uploads, report: () => void): (bytes: number) => Promise<void> | undefined {
+function pacer(uploads: Uploads, tally: RunTally, report: () => void): (bytes: number) => Promise<void> | undefined {
   let bytes = 0;
   let entries = 0;
   return (more) => {
     bytes += more;
+    tally.readBytes += more;
     entries += more === 0 ? 1 : 0;
     if (!uploads.isFull && bytes < BREATHE_BYTES && entries < BREATHE_ENTRIES) return undefined;
     bytes = 0;
@@ -248,7 +264,7 @@ function pacer(uploads: Uploads, report: () => void): (bytes: number) => Promise
 function progressOf({ tally, plan }: StoreRunOptions, content: ContentStore): Progress {
   return {
     files: tally.files,
-    bytes: tally.bytes,
+    bytes: tally.readBytes + tally.unchangedBytes,
     newBytes: content.newBytes,
     expectedBytes: plan.compareWith?.info.bytes ?? null,
   };

@@ -6,9 +6,27 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { errnoOf } from './scan.ts';
 
-/** Holes are looked for in pieces of this size; a shorter run of zeros is content. */
-const HOLE_BLOCK = 64 * 2 ** 10;
+/** Holes are looked for in pieces of this size; a shorter run of zeros is content. No read may be for less. */
+export const HOLE_BLOCK = 64 * 2 ** 10;
 const ZEROS = Buffer.alloc(HOLE_BLOCK);
+
+/** A file could not be read; `code` is an errno name. Never one of the store's errors. */
+export class SourceReadError extends Error {
+  readonly code: string;
+  constructor(cause: unknown) {
+    const code = errnoOf(cause);
+    super(`reading failed: ${code}`, { cause });
+    this.code = code;
+  }
+}
+
+function reading<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw new SourceReadError(cause);
+  }
+}
 
 /** Opens a regular file for reading, or says why not: an errno name, or `not-a-file` where it has become something else. */
 export function openRegularFile(file: string | Buffer): OpenFile | { problem: string } {
@@ -21,10 +39,15 @@ export function openRegularFile(file: string | Buffer): OpenFile | { problem: st
     // A symlink: Linux answers ELOOP. A socket: ENXIO.
     return { problem: code === 'ELOOP' || code === 'ENXIO' ? 'not-a-file' : code };
   }
-  const stat = fstatSync(descriptor, { bigint: true });
-  if (stat.isFile()) return new OpenFile(descriptor, stat);
+  let problem = 'not-a-file';
+  try {
+    const stat = fstatSync(descriptor, { bigint: true });
+    if (stat.isFile()) return new OpenFile(descriptor, stat);
+  } catch (error) {
+    problem = errnoOf(error);
+  }
   closeSync(descriptor);
-  return { problem: 'not-a-file' };
+  return { problem };
 }
 
 export class OpenFile {
@@ -55,7 +78,7 @@ export class OpenFile {
     return !this.#looksForHoles || isWhole || this.#position === 0 ? undefined : this.#data;
   }
 
-  /** Reads on into `target`, holes left out. 0 at the end. Throws the system's error, such as EIO. */
+  /** Reads on into `target`, holes left out. 0 at the end. Throws SourceReadError. */
   read(target: Buffer, offset: number, length: number): number {
     if (!this.#looksForHoles) return this.#readRaw(target, offset, length);
     while (length >= HOLE_BLOCK) {
@@ -75,16 +98,16 @@ export class OpenFile {
     throw new RangeError('a sparse file is read in pieces of 64 KiB at least');
   }
 
-  /** True where size, times and inode are what they were at opening, and as much was read as the size says. */
+  /** True where size and times are what they were at opening, and as much was read as the size says. */
   isUnchanged(): boolean {
-    const now = fstatSync(this.#descriptor, { bigint: true });
+    const now = this.#statNow();
     const { size, mtimeNs, ctimeNs } = this.stat;
     return now.size === size && now.mtimeNs === mtimeNs && now.ctimeNs === ctimeNs && BigInt(this.#position) === size;
   }
 
   /** Back to the beginning, with the attributes of now. */
   reopen(): OpenFile {
-    return new OpenFile(this.#descriptor, fstatSync(this.#descriptor, { bigint: true }));
+    return new OpenFile(this.#descriptor, this.#statNow());
   }
 
   close(): void {
@@ -92,9 +115,13 @@ export class OpenFile {
   }
 
   #readRaw(target: Buffer, offset: number, length: number): number {
-    const count = readSync(this.#descriptor, target, offset, length, this.#position);
+    const count = reading(() => readSync(this.#descriptor, target, offset, length, this.#position));
     this.#position += count;
     return count;
+  }
+
+  #statNow(): BigIntStats {
+    return reading(() => fstatSync(this.#descriptor, { bigint: true }));
   }
 
   #addExtent(offset: number, length: number): void {

@@ -18,6 +18,15 @@ export interface Found {
   readonly error?: string;
 }
 
+/** Something is there, and lstat is refused. */
+export interface Unseen {
+  readonly path: BytePath;
+  readonly root: '/' | '.stage';
+  readonly stat: null;
+  /** An errno name. */
+  readonly error: string;
+}
+
 /** One tree to scan: what lies at `at` on this machine is restored as `path`. */
 export interface ScanRoot {
   readonly path: BytePath;
@@ -32,8 +41,6 @@ export interface ScanOptions {
   isExcluded(path: BytePath, isDirectory: boolean): boolean;
   /** Something vanished between listing and lstat. */
   onVanished(path: BytePath): void;
-  /** Something is there but lstat is refused; `error` is an errno name. */
-  onUnreadable(path: BytePath, error: string): void;
 }
 
 /** A configured absolute path as a root. Throws `source-collides` for what would land in the place of staged output. */
@@ -64,7 +71,7 @@ interface Node {
  * root are yielded too, so that a restore can give them their attributes. Throws `source-missing` where a root is not
  * there or cannot be listed.
  */
-export function* scan(roots: readonly ScanRoot[], options: ScanOptions): Generator<Found> {
+export function* scan(roots: readonly ScanRoot[], options: ScanOptions): Generator<Found | Unseen> {
   const top: Node = { root: null, children: new Map() };
   for (const root of roots) insert(top, root);
   if (top.root !== null) {
@@ -90,7 +97,7 @@ function insert(top: Node, root: ScanRoot): void {
 const sortedNames = (names: Iterable<BytePath>) => [...names].sort(comparePaths);
 
 /** Above the roots: only what leads to them. */
-function* between(path: BytePath, at: BytePath, node: Node, options: ScanOptions): Generator<Found> {
+function* between(path: BytePath, at: BytePath, node: Node, options: ScanOptions): Generator<Found | Unseen> {
   for (const name of sortedNames(node.children.keys())) {
     const child = node.children.get(name) as Node;
     const childPath = joinPath(path, name);
@@ -131,7 +138,7 @@ function* walk(
   stat: BigIntStats,
   options: ScanOptions,
   crossed: boolean,
-): Generator<Found> {
+): Generator<Found | Unseen> {
   const file = pathForFs(at);
   const isTop = path === '';
   if (!stat.isDirectory()) {
@@ -159,7 +166,7 @@ function* walkChild(
   path: BytePath,
   at: BytePath,
   context: { root: '/' | '.stage'; node: Node | undefined; device: bigint; options: ScanOptions; wanted: boolean },
-): Generator<Found> {
+): Generator<Found | Unseen> {
   const { root, node, options } = context;
   if (node?.root) {
     yield* walk(path, node.root.at, node.root.root, node, statOfRoot(node.root), options, false);
@@ -167,8 +174,11 @@ function* walkChild(
   }
   const stat = lstatOrError(at);
   if (typeof stat === 'string') {
-    if (stat === 'ENOENT' || stat === 'ENOTDIR') options.onVanished(path);
-    else options.onUnreadable(path, stat);
+    if (isGone(stat)) options.onVanished(path);
+    // It may be a directory or not.
+    else if (root !== '/' || ![false, true].some((isDirectory) => options.isExcluded(path, isDirectory))) {
+      yield { path, root, stat: null, error: stat };
+    }
     return;
   }
   const excluded = root === '/' && options.isExcluded(path, stat.isDirectory());
@@ -193,13 +203,16 @@ function listDirectory(at: BytePath, root: ScanRoot | null): BytePath[] | string
   } catch (cause) {
     const code = errnoOf(cause);
     if (root !== null) throw new OffsiteError('source-missing', `${at} cannot be listed: ${code}`, { cause });
-    if (code === 'ENOENT') return [];
+    if (isGone(code)) return [];
     return code;
   }
 }
 
 /** Within one directory no name holds a slash, so the order of code units is the order of bytes. */
 const byBytes = (one: string, other: string) => (one < other ? -1 : one > other ? 1 : 0);
+
+/** True where an errno name says that there is nothing of that name any more. */
+export const isGone = (code: string): boolean => code === 'ENOENT' || code === 'ENOTDIR';
 
 /** The errno name of a system error, `EUNKNOWN` where it has none. */
 export function errnoOf(error: unknown): string {

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { type FileHandle, open, rename, rm, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { OffsiteError } from '../../contract/errors.ts';
+import { sha256Hex } from '../../contract/ids.ts';
 
 /** Writes `<file>.new`, syncs it, renames it to `file`, syncs the folder. Throws `state-unwritable`. */
 export async function writeDurably(file: string, bytes: Uint8Array | string, mode = 0o600): Promise<void> {
@@ -50,6 +51,18 @@ export function readJsonIfThere(file: string): unknown {
   } catch {
     return null;
   }
+}
+
+/** Writes a JSON value durably, and its hash behind it, so that damage is noticed. Throws `state-unwritable`. */
+export function writeChecked(file: string, value: unknown): Promise<void> {
+  const text = JSON.stringify(value);
+  return writeDurably(file, `${text}\n${sha256Hex(text)}\n`);
+}
+
+/** What `writeChecked` wrote; null where it is absent, or a single bit differs. */
+export function readChecked(file: string): unknown {
+  const [text = '', hash] = readIfThere(file)?.toString('utf8').split('\n') ?? [];
+  return hash === sha256Hex(text) ? JSON.parse(text) : null;
 }
 
 /** Removes a file, present or not, and makes that durable. */

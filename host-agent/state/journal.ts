@@ -1,19 +1,27 @@
 /**
  * The journal of a run under way, or of a full that takes several runs: which part numbers were drawn, which parts are
- * in the store, and what is in them. A line is a record; a torn last line is dropped. It may be lost at any time: then
- * the parts are uploaded again under other names.
+ * in the store, and what is in them. A line is a record and the beginning of its hash; one that is torn or damaged is
+ * dropped. It may be lost at any time: then the parts are uploaded again under other names.
  */
 
 import { type FileHandle, open } from 'node:fs/promises';
 import * as z from 'zod';
+import { sha256Hex } from '../../contract/ids.ts';
 import type { ObjectLine } from '../../contract/manifest.ts';
 import type { PartChunk, PartJournal } from '../engine/content-store.ts';
 import { asStateError, readIfThere, removeDurably } from './files.ts';
+import type { Publisher } from './ledger.ts';
 
 const objectLine = z.tuple([z.string(), z.number(), z.string(), z.number()]);
 const chunk = z.tuple([z.string(), z.number(), z.number(), z.number(), z.number()]);
 const record = z.discriminatedUnion('is', [
-  z.object({ is: z.literal('begin'), prefix: z.string(), chain: z.string(), recipients: z.array(z.string()) }),
+  z.object({
+    is: z.literal('begin'),
+    prefix: z.string(),
+    store: z.string(),
+    chain: z.string(),
+    recipients: z.array(z.string()),
+  }),
   z.object({ is: z.literal('attempt'), run: z.string(), attempt: z.number() }),
   z.object({ is: z.literal('key'), attempt: z.number(), key: z.string(), size: z.number(), sha256: z.string() }),
   z.object({ is: z.literal('number'), number: z.number() }),
@@ -27,12 +35,15 @@ const record = z.discriminatedUnion('is', [
 ]);
 type Record = z.infer<typeof record>;
 
-/** What an earlier attempt left that can be used. */
-export interface Unfinished {
-  readonly prefix: string;
+/** What all attempts that share a journal have in common. */
+export interface JournalOf extends Publisher {
   readonly chain: string;
   /** Fingerprints that its parts are sealed to. */
   readonly recipients: string[];
+}
+
+/** What an earlier attempt left that can be used. */
+export interface Unfinished extends JournalOf {
   /** The runs that worked on it, oldest first. */
   readonly runs: string[];
   readonly attempts: number;
@@ -58,6 +69,7 @@ export function readJournal(file: string): Unfinished | null {
     records.filter((one): one is Extract<Record, { is: K }> => one.is === is);
   return {
     prefix: begin.prefix,
+    store: begin.store,
     chain: begin.chain,
     recipients: begin.recipients,
     runs: of('attempt').map(({ run }) => run),
@@ -68,9 +80,14 @@ export function readJournal(file: string): Unfinished | null {
   };
 }
 
+const HASH_DIGITS = 16;
+const hashOf = (text: string) => sha256Hex(text).slice(0, HASH_DIGITS);
+
 function parseRecord(line: string): Record | null {
+  const text = line.slice(0, -HASH_DIGITS - 1);
+  if (line.slice(text.length) !== `\t${hashOf(text)}`) return null;
   try {
-    return record.parse(JSON.parse(line));
+    return record.parse(JSON.parse(text));
   } catch {
     return null;
   }
@@ -90,11 +107,7 @@ export class Journal implements PartJournal {
   }
 
   /** Continues the journal at `file` (`before`: what is in it), or begins it anew. Throws `state-unwritable`. */
-  static async open(
-    file: string,
-    begin: { prefix: string; chain: string; recipients: string[] },
-    before: Unfinished | null,
-  ): Promise<Journal> {
+  static async open(file: string, begin: JournalOf, before: Unfinished | null): Promise<Journal> {
     const handle = await asStateError(file, () => open(file, before === null ? 'w' : 'a', 0o600));
     const journal = new Journal(file, handle, before?.nextNumber ?? 0);
     // A torn last line must not swallow the next record.
@@ -140,7 +153,8 @@ export class Journal implements PartJournal {
   }
 
   #write(one: Record): void {
-    this.#append(`${JSON.stringify(one)}\n`);
+    const text = JSON.stringify(one);
+    this.#append(`${text}\t${hashOf(text)}\n`);
   }
 
   #append(text: string): void {

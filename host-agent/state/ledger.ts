@@ -4,11 +4,15 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { field } from '../../contract/document.ts';
 import { OUTCOMES } from '../../contract/manifest.ts';
-import { readJsonIfThere, removeDurably, writeDurably } from './files.ts';
+import { readChecked, removeDurably, writeChecked } from './files.ts';
 
 const ledgerSchema = z.object({
+  /** Where it was published: another prefix or store has a ledger of its own. */
   prefix: z.string(),
+  store: z.string(),
   run: field.run,
+  /** The run published before it; null for the first. */
+  follows: field.run.nullable(),
   sequence: field.sequence,
   payload: field.sha256,
   outcome: z.enum(OUTCOMES),
@@ -38,32 +42,43 @@ const finishedSchema = z.array(field.run);
 
 const currentSchema = z.object({ run: field.run, started: field.instant });
 
-/** The small durable files of one set's state folder. */
-export class RunMemory {
-  readonly #folder: string;
-  readonly #prefix: string;
+/** Who publishes, and where. */
+export interface Publisher {
+  readonly prefix: string;
+  /** The store's URL. */
+  readonly store: string;
+}
 
-  constructor(folder: string, prefix: string) {
+/** The small durable files of one set's state folder. What is of another prefix or store is as good as absent. */
+export class RunMemory {
+  readonly publisher: Publisher;
+  readonly #folder: string;
+
+  constructor(folder: string, publisher: Publisher) {
     this.#folder = folder;
-    this.#prefix = prefix;
+    this.publisher = publisher;
   }
 
   ledger(): Ledger | null {
-    const parsed = ledgerSchema.safeParse(readJsonIfThere(join(this.#folder, 'ledger.json')));
-    return parsed.success && parsed.data.prefix === this.#prefix ? parsed.data : null;
+    const parsed = ledgerSchema.safeParse(readChecked(join(this.#folder, 'ledger.json')));
+    return parsed.success && this.#isOwn(parsed.data) ? parsed.data : null;
   }
 
   writeLedger(ledger: Ledger): Promise<void> {
-    return writeDurably(join(this.#folder, 'ledger.json'), JSON.stringify(ledger));
+    return writeChecked(join(this.#folder, 'ledger.json'), ledger);
   }
 
   pending(): Pending | null {
-    const parsed = pendingSchema.safeParse(readJsonIfThere(join(this.#folder, 'pending.json')));
-    return parsed.success && parsed.data.ledger.prefix === this.#prefix ? parsed.data : null;
+    const parsed = pendingSchema.safeParse(readChecked(join(this.#folder, 'pending.json')));
+    return parsed.success && this.#isOwn(parsed.data.ledger) ? parsed.data : null;
+  }
+
+  #isOwn({ prefix, store }: Publisher): boolean {
+    return prefix === this.publisher.prefix && store === this.publisher.store;
   }
 
   writePending(pending: Pending): Promise<void> {
-    return writeDurably(join(this.#folder, 'pending.json'), JSON.stringify(pending));
+    return writeChecked(join(this.#folder, 'pending.json'), pending);
   }
 
   removePending(): Promise<void> {
@@ -76,22 +91,22 @@ export class RunMemory {
 
   async addFinished(run: string): Promise<void> {
     const runs = this.#finished().filter((one) => one !== run);
-    await writeDurably(join(this.#folder, 'finished.json'), JSON.stringify([...runs, run].slice(-MAX_FINISHED)));
+    await writeChecked(join(this.#folder, 'finished.json'), [...runs, run].slice(-MAX_FINISHED));
   }
 
   #finished(): string[] {
-    const parsed = finishedSchema.safeParse(readJsonIfThere(join(this.#folder, 'finished.json')));
+    const parsed = finishedSchema.safeParse(readChecked(join(this.#folder, 'finished.json')));
     return parsed.success ? parsed.data : [];
   }
 
   /** The run that began and has not ended, or null. */
   current(): { run: string; started: string } | null {
-    const parsed = currentSchema.safeParse(readJsonIfThere(join(this.#folder, 'current.json')));
+    const parsed = currentSchema.safeParse(readChecked(join(this.#folder, 'current.json')));
     return parsed.success ? parsed.data : null;
   }
 
   writeCurrent(run: string, started: string): Promise<void> {
-    return writeDurably(join(this.#folder, 'current.json'), JSON.stringify({ run, started }));
+    return writeChecked(join(this.#folder, 'current.json'), { run, started });
   }
 
   removeCurrent(): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * What a run leaves on the host so that the next one need not read everything: every entry with what proves it
- * unchanged, the chunk table, and the base's ends. One folder a run; `state.json` is written last and holds the
- * SHA-256 of the other files, so a damaged or half-written state is simply not there. Nothing here is needed to restore.
+ * unchanged, the chunk table, and the base's ends. One folder a run; `state.json` is written last, with the SHA-256 of
+ * itself and of the other files, so a damaged or half-written state is simply not there. Nothing here is needed to restore.
  */
 
 import { createHash } from 'node:crypto';
@@ -15,7 +15,7 @@ import { OffsiteError } from '../../contract/errors.ts';
 import { manifestKind } from '../../contract/manifest.ts';
 import { indexKind, type ListingChunk } from '../../contract/run-index.ts';
 import { DedupTable } from '../engine/dedup.ts';
-import { makeFolder, readJsonIfThere, removeFolder, syncFolder, writeDurably } from './files.ts';
+import { makeFolder, readChecked, removeFolder, syncFolder, writeChecked } from './files.ts';
 
 /** Grows when the files below change their form; state of another version is not used. */
 const STATE_VERSION = 1;
@@ -49,13 +49,17 @@ const stateSchema = z.object({
 });
 export type StateInfo = Omit<z.infer<typeof stateSchema>, 'version' | 'entriesHash' | 'chunksHash'>;
 
-/** What the base knows of one entry. */
-export interface BaseEntry {
-  readonly path: BytePath;
+/** What tells that something has not changed. */
+export interface Stamp {
   readonly size: bigint;
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
   readonly inode: bigint;
+}
+
+/** What the base knows of one entry. */
+export interface BaseEntry extends Stamp {
+  readonly path: BytePath;
   /** False where the content was not read whole and stable: then it is read again whatever the times say. */
   readonly settled: boolean;
   /** The entry's lines as they are in the listing. */
@@ -73,7 +77,7 @@ export class StateFolder {
   /** The state of a run, if it is whole, undamaged and of this set and prefix; else null. */
   async open(place: { prefix: string; set: string; run: string }): Promise<State | null> {
     const folder = join(this.#folder, place.run);
-    const parsed = stateSchema.safeParse(readJsonIfThere(join(folder, 'state.json')));
+    const parsed = stateSchema.safeParse(readChecked(join(folder, 'state.json')));
     if (!parsed.success) return null;
     const { prefix, set, run, entriesHash, chunksHash } = parsed.data;
     if (prefix !== place.prefix || set !== place.set || run !== place.run) return null;
@@ -266,8 +270,8 @@ export class StateWriter {
   async finish(info: StateInfo, chunks: Iterable<[string, Location]>): Promise<void> {
     const entriesHash = guarded(this.#folder, () => this.#entries.finish());
     const chunksHash = guarded(this.#folder, () => writeChunks(join(this.#folder, 'chunks'), chunks));
-    const text = JSON.stringify({ version: STATE_VERSION, ...info, entriesHash, chunksHash });
-    await writeDurably(join(this.#folder, 'state.json'), text);
+    const value = { version: STATE_VERSION, ...info, entriesHash, chunksHash };
+    await writeChecked(join(this.#folder, 'state.json'), value);
     await syncFolder(join(this.#folder, '..'));
   }
 

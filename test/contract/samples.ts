@@ -16,6 +16,9 @@ export function refused(code: ErrorCode, work: () => unknown, message = /./): vo
   });
 }
 
+/** Matches what begins with this very text. */
+export const literally = (text: string) => new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`);
+
 /** True where the work throws an OffsiteError of one of these codes, false where it does not throw; else it fails. */
 export function isRefused(codes: readonly ErrorCode[], work: () => unknown): boolean {
   try {
@@ -33,10 +36,16 @@ const LOWER = letters('abcdefghijklmnopqrstuvwxyz');
 const DIGITS = letters('0123456789');
 const ALPHANUMERIC = [...LOWER, ...LOWER.map((letter) => letter.toUpperCase()), ...DIGITS];
 
+/** Not `constructor` or the like, which are no names and a favourite of fast-check's. */
+const isFree = (text: string) => !(text in Object.prototype);
+
 /** Texts that begin with one of `first` and go on with up to `more` of `first` and `rest`. */
 function name(first: readonly string[], rest: string, more: number): fc.Arbitrary<string> {
   const others = fc.string({ unit: fc.constantFrom(...first, ...letters(rest)), maxLength: more });
-  return fc.tuple(fc.constantFrom(...first), others).map((pieces) => pieces.join(''));
+  return fc
+    .tuple(fc.constantFrom(...first), others)
+    .map((pieces) => pieces.join(''))
+    .filter(isFree);
 }
 
 const hex = (digits: number) =>
@@ -49,11 +58,13 @@ export const instants: fc.Arbitrary<Date> = fc
 
 export const hosts = name(ALPHANUMERIC, '._-', 62);
 export const sets = name([...LOWER, ...DIGITS], '_-', 31);
-export const policies = fc.string({
-  unit: fc.constantFrom(...LOWER, ...DIGITS, '-'),
-  minLength: 1,
-  maxLength: 24,
-});
+export const policies = fc
+  .string({
+    unit: fc.constantFrom(...LOWER, ...DIGITS, '-'),
+    minLength: 1,
+    maxLength: 24,
+  })
+  .filter(isFree);
 export const prefixes = fc.oneof(
   name(ALPHANUMERIC, '._:@=+-', 190),
   name(ALPHANUMERIC, '._-', 100).map((node) => `AROAEXAMPLE:${node}`),

@@ -2,6 +2,7 @@
  * Agents that die, and file systems that fail, at a chosen call: `node:fs` is patched, so that the product needs no
  * hooks. In a process of its own (agent-preload.ts) an agent dies by SIGKILL. In this process its death is simulated:
  * from that call on nothing that it still tries has any effect, which leaves disk and store as a killed process would.
+ * Nothing is synced in this process: it would cost much time, and only a power cut could tell.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -26,7 +27,7 @@ export interface Call {
 /** `die-halfway`: half of the bytes are written. An errno is thrown instead of the call, or instead of its reply. */
 export type Verdict = 'die' | 'die-halfway' | { readonly errno: string } | undefined;
 
-/** Decides what becomes of an agent's calls. */
+/** Decides what becomes of an agent's calls. What it does itself is not sabotaged. */
 export interface Saboteur {
   before?(call: Call): Verdict;
   after?(call: Call): Verdict;
@@ -34,7 +35,7 @@ export interface Saboteur {
 
 /** An agent's time from its start to its death. */
 export class Life {
-  readonly saboteur: Saboteur;
+  readonly #saboteur: Saboteur;
   readonly #isOwnProcess: boolean;
   readonly #descriptors = new Set<number>();
   readonly #handles = new Set<fs.promises.FileHandle>();
@@ -43,8 +44,12 @@ export class Life {
   #inFlight = 0;
 
   constructor(saboteur: Saboteur, isOwnProcess: boolean) {
-    this.saboteur = saboteur;
+    this.#saboteur = saboteur;
     this.#isOwnProcess = isOwnProcess;
+  }
+
+  get isSimulated(): boolean {
+    return !this.#isOwnProcess;
   }
 
   get isOver(): boolean {
@@ -59,22 +64,22 @@ export class Life {
   /** A synchronous call. */
   now<T>(call: Call, work: () => T, halfway: () => void): T {
     if (this.#isOver) throw new Error('this agent is dead');
-    this.#judge(this.saboteur.before?.(call), call, halfway);
+    this.#judge(this.#ask('before', call), call, halfway);
     const result = work();
-    this.#judge(this.saboteur.after?.(call), call, () => undefined);
+    this.#judge(this.#ask('after', call), call, () => undefined);
     return result;
   }
 
   /** A call that takes time. One that was begun before the death is ended. */
   async later<T>(call: Call, work: () => Promise<T>, halfway: () => Promise<void>): Promise<T> {
     if (this.#isOver) return await new Promise(() => undefined);
-    const before = this.saboteur.before?.(call);
+    const before = this.#ask('before', call);
     if (before === 'die-halfway') await halfway();
     if (before !== undefined) this.#judge(before, call, () => undefined);
     this.#inFlight++;
     const result = await work().finally(() => this.#inFlight--);
     if (this.#isOver) return await new Promise(() => undefined);
-    this.#judge(this.saboteur.after?.(call), call, () => undefined);
+    this.#judge(this.#ask('after', call), call, () => undefined);
     return result;
   }
 
@@ -102,6 +107,16 @@ export class Life {
     while (this.#inFlight > 0) await new Promise((resolve) => setImmediate(resolve));
     for (const descriptor of this.#descriptors) real.closeSync(descriptor);
     for (const handle of this.#handles) await handle.close().catch(() => undefined);
+  }
+
+  #ask(when: 'before' | 'after', call: Call): Verdict {
+    const others = onlyLife;
+    onlyLife = undefined;
+    try {
+      return lives.exit(() => this.#saboteur[when]?.(call));
+    } finally {
+      onlyLife = others;
+    }
   }
 
   #judge(verdict: Verdict, { name, path }: Call, halfway: () => void): void {
@@ -169,6 +184,7 @@ const CHANGING = new Set(
     ' ',
   ),
 );
+const SYNCING = new Set(['sync', 'fsync', 'datasync', 'fdatasync']);
 const WRITING = new Set(['write', 'writeFile', 'appendFile']);
 const BY_PATH =
   'open writeFile appendFile mkdir rename link unlink rm symlink truncate readFile lstat readdir readlink';
@@ -209,7 +225,7 @@ function patchSync(name: string, kind: 'path' | 'descriptor'): void {
     const path = kind === 'path' ? text(args[0]) : (paths.get(args[0] as number) ?? '');
     const result = life.now(
       callOf(name, path, args, 1),
-      () => original(...args),
+      () => (life.isSimulated && SYNCING.has(name) ? undefined : original(...args)),
       () => {
         const half = halved(name, args, 1);
         if (half !== null) original(...half);
@@ -258,7 +274,7 @@ function patchHandle(prototype: Methods, name: string): void {
     const path = handlePaths.get(this as object) ?? '';
     return await life.later(
       callOf(name, path, args, 0),
-      async () => await original.apply(this, args),
+      async () => (life.isSimulated && SYNCING.has(name) ? undefined : await original.apply(this, args)),
       async () => {
         const half = halved(name, args, 0);
         if (half !== null) await original.apply(this, half);

@@ -114,6 +114,11 @@ export class AgentHost implements Disposable {
     }
   }
 
+  /** Waits until what was written so far is old enough to be believed unchanged by its times. */
+  settle(): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, 2100));
+  }
+
   /** What the stack would know: the newest manifest and the newest accepted one. */
   async known(set: string = SET): Promise<SetJob> {
     const signed = await manifestsOf(this.place(set));

@@ -92,6 +92,7 @@ export class TestHost {
   readonly #store: ObjectStore;
   readonly #clock: Clock;
   readonly #last = new Map<string, Published>();
+  readonly #base = new Map<string, Published>();
   #runs = 0;
 
   constructor(
@@ -123,6 +124,7 @@ export class TestHost {
     const { name, node, prefix, signingKey } = this;
     const twin = new TestHost({ store: this.#store, clock: this.#clock }, { name, node, prefix, signingKey });
     for (const [set, published] of this.#last) twin.#last.set(set, published);
+    for (const [set, published] of this.#base) twin.#base.set(set, published);
     twin.#runs = this.#runs + 500;
     return twin;
   }
@@ -150,19 +152,20 @@ export class TestHost {
     await this.#store.put(key, Buffer.from(JSON.stringify(notes[kind])), { condition: 'absent' });
   }
 
-  /** A whole run, objects first, its manifest last. An incremental builds on the set's last published run. */
+  /** A whole run, objects first, its manifest last. An incremental builds on the set's last run that did not fail. */
   async backUp(options: RunOptions = {}): Promise<Published> {
     const { set = 'data', parts = 2, publish = true, signer = this.signingKey } = options;
     const before = options.after === undefined ? (this.#last.get(set) ?? null) : options.after;
     const run = options.run ?? this.#newRun(set, options);
-    const isFull = (options.type ?? (before === null ? 'full' : 'incremental')) === 'full' || before === null;
-    const chain = isFull ? run : before.manifest.chain;
+    const isFull = options.type === 'full' || options.after === null;
+    const base = isFull ? null : (options.after ?? this.#base.get(set) ?? null);
+    const chain = base === null ? run : base.manifest.chain;
     const place = { prefix: this.prefix, set, run };
     const objects: ObjectLine[] = options.outcome === 'failed' ? [] : await this.#putParts({ ...place, chain }, parts);
     const keyObject = await this.#putObject({ kind: 'session-key', ...place, chain, attempt: 1 }, `key of ${run}`);
 
     const manifest = (options.change ?? ((same) => same))({
-      ...this.#statement(options, { before, isFull, chain, run }),
+      ...this.#statement(options, { before, base, chain, run }),
       keyObjects: objects.length === 0 ? [] : [[1, keyObject[0], keyObject[1], keyObject[2]]],
       objects,
       index: objects.at(-1)?.[0] ?? null,
@@ -173,6 +176,7 @@ export class TestHost {
     const bytes = encodeEnvelope({ payload, signatures });
     const published = { place, run, manifest, payloadHash: sha256Hex(payload), key, bytes };
     this.#last.set(set, published);
+    if (manifest.outcome !== 'failed') this.#base.set(set, published);
     if (publish) await this.publish(published);
     return published;
   }
@@ -190,12 +194,12 @@ export class TestHost {
 
   #statement(
     options: RunOptions,
-    { before, isFull, chain, run }: { before: Published | null; isFull: boolean; chain: string; run: string },
+    { before, base, chain, run }: { before: Published | null; base: Published | null; chain: string; run: string },
   ): Omit<Manifest, 'keyObjects' | 'objects' | 'index'> {
     const { set = 'data', slot, bytes = 1_000_000, files = 100, outcome = 'complete', took = 10 * 60_000 } = options;
     const now = this.#clock.now();
     const started = new Date(now.getTime() - took);
-    const table = isFull || before === null ? [] : withHash(before);
+    const table = base === null ? [] : withHash(base);
     const asked = slot === undefined ? null : slot;
     return {
       type: manifestKind.type,
@@ -207,10 +211,10 @@ export class TestHost {
       chain,
       sequence: (before?.manifest.sequence ?? 0) + 1,
       previous: before?.payloadHash ?? null,
-      base: isFull || before === null ? null : { run: before.run, payload: before.payloadHash },
-      sources: [...table, [chain, run, null]],
-      requested: isFull ? 'full' : 'incremental',
-      actual: isFull ? 'full' : 'incremental',
+      base: base === null ? null : { run: base.run, payload: base.payloadHash },
+      sources: outcome === 'failed' ? [] : [...table, [chain, run, null]],
+      requested: base === null ? 'full' : 'incremental',
+      actual: base === null ? 'full' : 'incremental',
       promoted: null,
       policy: asked?.policy ?? null,
       due: asked === null ? null : instantText(new Date(asked.due)),

@@ -99,6 +99,17 @@ describe('a problem', () => {
     assert.deepEqual([untold(past), past.closed?.run], ['beginning and end', runOf(3)]);
     assert.equal(untold(told(past)), null);
   });
+  test('over and told, takes in what is found out later of its own time; what lies outside is new', () => {
+    const over = told(end(told(begin(2)), 5));
+    const taken = withTrouble(over, trouble(4), recovery(5), NOW) as Problem;
+    assert.deepEqual([taken.furtherCount, untold(taken), taken.closed], [1, null, over.closed]);
+    for (const day of [1, 6])
+      assert.equal((withTrouble(over, trouble(day), recovery(5), NOW) as Problem).began.due, at(day));
+  });
+  test('whose end nobody has heard of, and that went on and ended again, ends with the later run', () => {
+    const next = withTrouble(end(told(begin(1)), 2), trouble(3), recovery(4), NOW) as Problem;
+    assert.deepEqual([next.closed?.run, untold(next)], [runOf(4), 'end']);
+  });
   test('of being partial ends with a good run only', () => {
     const partial = told(withTrouble(null, trouble(1, { kind: 'partial' }), null, NOW) as Problem);
     assert.equal(ended(partial, recovery(2, false), NOW), null);

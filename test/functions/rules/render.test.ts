@@ -61,7 +61,12 @@ function problem(kind: ProblemKind, reasons: Reason[], more: Partial<Problem> = 
   };
 }
 const text = (code: string, text: string, more: Partial<Reason> = {}): Reason => ({ code, text, ...more });
-const ENDED = { at: '2026-11-22T04:20:00Z', run: '20261122T040000Z-0123456789ab', told: null };
+const ENDED = {
+  at: '2026-11-22T04:20:00Z',
+  run: '20261122T040000Z-0123456789ab',
+  upTo: '2026-11-22T04:00:00Z',
+  told: null,
+};
 
 /** One message for each thing that can go wrong. */
 const MESSAGES: Record<string, () => Message> = {
