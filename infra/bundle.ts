@@ -12,7 +12,7 @@ export type FunctionName = (typeof FUNCTIONS)[number];
 export const bundleOf = (name: FunctionName): string => `.offsite/${name}/index.mjs`;
 
 /** Some packages are CommonJS and ask for Node's own modules by `require`. */
-const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+const REQUIRE = "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);";
 
 /** Bundles a function; names of functions stay as they are, for stack traces. */
 export async function bundle(name: FunctionName): Promise<void> {
