@@ -1,5 +1,7 @@
 /** One file for each function: everything it needs of ours and of others, so that nothing drifts with the runtime. */
 
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -16,7 +18,8 @@ const REQUIRE = "import { createRequire as requireOf } from 'node:module'; const
 
 /** Bundles a function; names of functions stay as they are, for stack traces. */
 export async function bundle(name: FunctionName): Promise<void> {
-  await build({
+  const { outputFiles } = await build({
+    write: false,
     absWorkingDir: ROOT,
     entryPoints: [`functions/lambda/${name}.ts`],
     outfile: bundleOf(name),
@@ -31,6 +34,16 @@ export async function bundle(name: FunctionName): Promise<void> {
     banner: { js: REQUIRE },
     logLevel: 'warning',
   });
+  for (const { contents } of outputFiles) replace(join(ROOT, bundleOf(name)), contents);
+}
+
+/** Whole or not at all, and only where it differs: somebody else may be packaging the same at the same time. */
+function replace(file: string, contents: Uint8Array): void {
+  if (existsSync(file) && readFileSync(file).equals(contents)) return;
+  mkdirSync(dirname(file), { recursive: true });
+  const made = `${file}.${process.pid}`;
+  writeFileSync(made, contents);
+  renameSync(made, file);
 }
 
 /** All of them. */
