@@ -53,6 +53,13 @@ export const ERRORS = {
     meaning: "The host's signing key or a seed cannot be read or does not parse.",
     action: 'Move the identity folder away, run `offsite init`, and have the new key certified with `offsite trust`.',
   },
+  'caller-unfit': {
+    exit: 2,
+    meaning:
+      'The AWS credentials of this machine are not those of a host: they are not of a role whose session is the node.',
+    action:
+      'Give the machine the instance profile or the hybrid activation of docs/deploy.md; the message names what it has.',
+  },
   'key-unreadable': {
     exit: 2,
     meaning: 'A key file is missing or is not an OpenPGP key.',
