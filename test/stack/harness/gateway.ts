@@ -18,8 +18,8 @@ export interface Fault {
   readonly resource?: RegExp;
   /** How many requests; default 1. */
   times?: number;
-  /** Answered so, or `never`: not answered until the sender gives up; or told before it is passed on. */
-  readonly does: { readonly status: number; readonly code: string } | 'never' | (() => void | Promise<void>);
+  /** Answered so; or neither passed on nor answered, once the function given here has run. */
+  readonly does: { readonly status: number; readonly code: string } | (() => void);
 }
 
 export class Gateway {
@@ -72,15 +72,14 @@ export class Gateway {
     const asked = askedBy(request);
     const principal = this.#principalOf(request);
     const fault = asked === null ? null : this.#takeFault(asked, principal);
-    if (fault === 'never') return;
-    if (typeof fault === 'function') await fault();
-    const refused = typeof fault === 'object' && fault !== null ? refusal(asked?.service ?? '', fault) : null;
+    if (typeof fault === 'function') return fault();
+    const refused = fault === null ? null : refusal(asked?.service ?? '', fault);
     const stood = refused ?? (asked === null ? null : await this.#standInsAnswer(asked, request));
     const answer = stood ?? (await this.#passOn(request, url, rawHeaders));
     if (asked !== null) this.#record(asked, principal, answer.status);
     if (asked?.action.startsWith('sts:Assume') === true) this.#learn(answer.body.toString('utf8'));
     response.writeHead(answer.status, answer.headers);
-    response.end(answer.body);
+    response.end(method === 'HEAD' ? undefined : answer.body);
   }
 
   async #standInsAnswer(asked: Asked, request: SeenRequest): Promise<Passed | null> {
@@ -99,7 +98,12 @@ export class Gateway {
       const options = { host: '127.0.0.1', port: this.#upstream, method, path, headers, agent: false };
       const outgoing = sendOn(options, (answer) => {
         const done = (bytes: Buffer) =>
-          resolve({ status: answer.statusCode ?? 502, headers: withoutHopByHop(answer.rawHeaders), body: bytes });
+          resolve({
+            status: answer.statusCode ?? 502,
+            // For an answer to HEAD it is no length of what follows, but the object's.
+            headers: withoutHopByHop(answer.rawHeaders, method === 'HEAD' ? ['content-length'] : []),
+            body: bytes,
+          });
         buffer(answer).then(done, reject);
       });
       outgoing.on('error', reject);
@@ -159,11 +163,12 @@ function refusal(service: string, { status, code }: { status: number; code: stri
 
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'expect', 'te']);
 
-function withoutHopByHop(raw: readonly string[]): string[] {
+function withoutHopByHop(raw: readonly string[], except: readonly string[] = []): string[] {
   const kept: string[] = [];
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const [name = '', value = ''] = [raw[at], raw[at + 1]];
-    if (!HOP_BY_HOP.has(name.toLowerCase())) kept.push(name, value);
+    const isHopByHop = HOP_BY_HOP.has(name.toLowerCase()) && !except.includes(name.toLowerCase());
+    if (!isHopByHop) kept.push(name, value);
   }
   return kept;
 }

@@ -1,14 +1,14 @@
 /** One deployed stack, and how the tests look into it. */
 
-import { openStore } from '../../../store/wire.ts';
+import { join } from 'node:path';
 import type { ObjectStore } from '../../../store/port.ts';
+import { openStore } from '../../../store/wire.ts';
 import { systemClock } from '../../../system/clock.ts';
 import { textOf, textsOf } from './aws.ts';
-import { deploy, type Deployment, type Parameters, remove } from './osls.ts';
+import { ACCOUNT, REGION } from './ministack.ts';
+import { type Deployment, deploy, type Parameters, remove } from './osls.ts';
 import { waitFor } from './wait.ts';
 import type { World } from './world.ts';
-import { join } from 'node:path';
-import { ACCOUNT, REGION } from './ministack.ts';
 
 export interface Mail {
   readonly subject: string;
