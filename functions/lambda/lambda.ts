@@ -38,7 +38,11 @@ export function lambda<S extends z.ZodType, R>(
   const serviceName = setting('stack');
   const logger = new Logger({ serviceName, persistentLogAttributes: { function: name } });
   const metrics = new Metrics({ namespace: 'Offsite', serviceName });
-  const deadLetters = new DeadLetters(new SQSClient(clientOptions()), setting('deadLetters'));
+  const deadLetters = new DeadLetters(
+    // Else the URL's host would be asked, whatever endpoint the environment names.
+    new SQSClient({ ...clientOptions(), useQueueUrlAsEndpoint: false }),
+    setting('deadLetters'),
+  );
   const tools: Tools = { logger, count: (of, value) => metrics.addMetric(of, MetricUnit.Count, value) };
 
   const handler = async (parsed: Parsed<z.output<S>>): Promise<R | Refused> => {
@@ -75,7 +79,9 @@ export function logVerdict(event: RunJudged, { logger, count }: Tools): void {
   count(outcome, 1);
 }
 
+/** The parser's error has what is wrong as its cause. */
 function reasonOf(error: Error): string {
-  const cause = error.cause instanceof Error ? error.cause.message : '';
-  return cause === '' ? error.message : `${error.message}: ${cause}`;
+  const issues: unknown[] = Array.isArray(error.cause) ? error.cause : [];
+  const texts = issues.map((issue) => (issue instanceof Object && 'message' in issue ? String(issue.message) : ''));
+  return [error.message, ...texts.filter((text) => text !== '')].join(': ');
 }

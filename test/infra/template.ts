@@ -1,5 +1,7 @@
 /** A CloudFormation template with its references resolved, as far as this stack's template needs it. */
 
+import { ACCOUNT, REGION } from '../stack/harness/ministack.ts';
+
 export interface Resource {
   readonly Type: string;
   readonly Properties: Record<string, unknown>;
@@ -15,8 +17,8 @@ export interface Template {
   readonly Outputs: Record<string, { Value: unknown }>;
 }
 
-export const ACCOUNT = '123456789012';
-export const REGION = 'eu-central-1';
+/** Those of the emulator, so that what is recorded there can be held against the same policies. */
+export { ACCOUNT, REGION };
 
 /** Absent properties are absent: what AWS::NoValue leaves. */
 const NO_VALUE = Symbol('AWS::NoValue');
