@@ -102,3 +102,37 @@ export async function isAllowed(
   if (answer.resultType === 'error') throw new Error(JSON.stringify(answer.errors));
   return answer.overallResult === 'Allowed';
 }
+
+/** A request as it was recorded, here or by the gateway of the stack's tests. */
+interface Recorded {
+  readonly principal: string;
+  readonly action: string;
+  readonly resources: readonly string[];
+  readonly conditions: Readonly<Record<string, string>>;
+}
+
+/** STS answers this one to everybody. */
+const NEEDS_NO_RIGHT = ['sts:GetCallerIdentity'];
+
+/** Those of the requests that their principals have no right to, and how many different ones there were. */
+export async function refusedOf(
+  calls: readonly Recorded[],
+  who: (principal: string) => Principal,
+  resources: Readonly<Record<string, Resource>>,
+): Promise<{ checked: number; refused: string[] }> {
+  const seen = new Set<string>();
+  const refused: string[] = [];
+  for (const { principal, action, resources: targets, conditions: recorded } of calls) {
+    if (NEEDS_NO_RIGHT.includes(action)) continue;
+    for (const resource of targets) {
+      // A tag is the node's, so no request shows it; attacks have nodes without it.
+      const isNode = /:(managed-)?instance\//.test(resource);
+      const conditions = isNode ? { 'ssm:resourceTag/offsite': 'offsite' } : recorded;
+      const name = `${principal}: ${action} ${resource} ${JSON.stringify(conditions)}`;
+      if (seen.has(name)) continue;
+      seen.add(name);
+      if (!(await isAllowed(who(principal), { action, resource, conditions }, resources))) refused.push(name);
+    }
+  }
+  return { checked: seen.size, refused };
+}

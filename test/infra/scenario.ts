@@ -160,11 +160,13 @@ async function playThrough({ aws, folder, bucket, fingerprint, invoke, offsite }
   answers.audited = await invoke('audit', {});
   answers.auditedAgain = await invoke('audit', {});
 
-  for (const name of FUNCTIONS) answers[`${name}Refused`] = await invoke(name, name === 'audit' ? null : { foo: 1 });
+  for (const name of FUNCTIONS)
+    answers[`${name}Refused`] = await invoke(name, name === 'audit' || name === 'reconcile' ? null : { foo: 1 });
   await putFleet(store, fleet({ carcosa }, { nightly: { ...nightly, hosts: ['carcosa'] } }), now);
   answers.reconciledAgain = await invoke('reconcile', {});
   const { etag } = await store.head(FLEET_POINTER_KEY);
   await store.put(FLEET_POINTER_KEY, Buffer.from('damaged'), { condition: { etag } });
+  answers.reconciledDamaged = await invoke('reconcile', {});
   answers.damaged = await invoke('dispatch', { policy: 'nightly', type: 'full', time });
   return answers;
 }
