@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { ERRORS, toOffsiteError } from '../contract/errors.ts';
 import { VERSION } from '../contract/version.ts';
+import { environmentVariable } from '../system/environment.ts';
 import { commandLine, setExitCode } from '../system/process.ts';
 import { addAccept } from './commands/accept.ts';
 import { addBackup } from './commands/backup.ts';
@@ -76,7 +77,7 @@ function report(error: unknown, words: readonly string[]): number {
   const output = new Output({
     json: words.includes('--json'),
     quiet: words.includes('--quiet'),
-    color: !words.includes('--no-color'),
+    color: !words.includes('--no-color') && environmentVariable('NO_COLOR') === undefined,
   });
   if (error instanceof CommanderError) {
     // commander has printed what it had to say: help and version are no errors, the rest is usage.

@@ -43,16 +43,6 @@ export const ERRORS = {
     meaning: 'A schedule expression is not a valid AWS cron expression.',
     action: 'Mend the expression; the message names the field.',
   },
-  'identity-missing': {
-    exit: 2,
-    meaning: "The host's identity folder has no signing key.",
-    action: 'Run `offsite init`; then the operator runs `offsite trust HOST`.',
-  },
-  'identity-damaged': {
-    exit: 2,
-    meaning: "The host's signing key or a seed cannot be read or does not parse.",
-    action: 'Move the identity folder away, run `offsite init`, and have the new key certified with `offsite trust`.',
-  },
   'caller-unfit': {
     exit: 2,
     meaning:
@@ -145,11 +135,6 @@ export const ERRORS = {
     meaning: 'A signed document has no valid signature by the key that must have signed it.',
     action: 'It is damaged or forged and is not used. Restore from another run.',
   },
-  'trust-missing': {
-    exit: 1,
-    meaning: 'The store has no trust.json: no host has been certified by the operator.',
-    action: 'Run `offsite trust HOST --key FILE`, or name the host key that you trust with `--trust FINGERPRINT`.',
-  },
   'trust-anchor': {
     exit: 2,
     meaning: 'No operator key is known, so nothing in the store can be believed.',
@@ -231,11 +216,6 @@ export const ERRORS = {
     meaning: 'The memory budget is too small for the smallest part.',
     action: 'Raise `memory` in the config to at least 200MB.',
   },
-  'deadline-passed': {
-    exit: 1,
-    meaning: "The slot's deadline passed before the run could start, or the slot is too old to dispatch.",
-    action: 'The next slot runs as planned; `offsite backup` starts one now.',
-  },
   busy: {
     exit: 75,
     meaning: 'Another run of the same set is under way.',
@@ -290,11 +270,6 @@ export const ERRORS = {
     exit: 1,
     meaning: 'The store holds no fleet file, so nobody knows what is due.',
     action: 'Apply one with `offsite fleet apply`, or give `--max-age`.',
-  },
-  overdue: {
-    exit: 1,
-    meaning: 'A backup that should have been made by now was not.',
-    action: 'The message names host, set and since when.',
   },
   interrupted: {
     exit: 1,

@@ -11,6 +11,10 @@ import { duration } from './units.ts';
 const MINUTE = 60_000;
 const DAY = 1440 * MINUTE;
 const MAX_POLICIES = 140;
+/** The command service delivers a command for no longer (SSM SendCommand, TimeoutSeconds). */
+const LONGEST_DEADLINE = 30 * DAY;
+/** What an operator asks for by hand; no policy may have its name. */
+export const MANUAL_POLICY = 'manual';
 /** Jobs and `expected.json` hold no longer one. */
 const MAX_SPLAY = DAY;
 
@@ -93,6 +97,7 @@ function contradiction(fleet: Fleet, now: Date): string | null {
   if (policies.length > MAX_POLICIES)
     return `policies: ${policies.length} are more than the ${MAX_POLICIES} that fit one event bus`;
   for (const [name, policy] of policies) {
+    if (name === MANUAL_POLICY) return `policies.${name}: the name is kept for runs that an operator asks for`;
     const why = contradictionOfPolicy(policy, fleet, now);
     if (why !== null) return `policies.${name}.${why}`;
   }
@@ -115,9 +120,14 @@ function contradictionOfPolicy(policy: FleetPolicy, fleet: Fleet, now: Date): st
   if (policy.sets !== 'all') {
     const unknown = policy.sets.find((set) => !known.has(set));
     if (unknown !== undefined) return `sets: none of its hosts has a set ${unknown}`;
+    // It would be in the policy and never be backed up by it.
+    const { sets } = policy;
+    const idle = policy.hosts.find((name) => !fleet.hosts[name]?.sets.some((set) => sets.includes(set)));
+    if (idle !== undefined) return `hosts: ${idle} has none of the sets ${sets.join(', ')}`;
   }
   if (policy.full === undefined && policy.incremental === undefined)
     return 'full: needs a schedule, full or incremental or both';
+  if (policy.deadline > LONGEST_DEADLINE) return 'deadline: must be 30d or less';
   if (policy.deadline < MINUTE) return `deadline: must be 1m or more (found ${policy.deadline / 1000} seconds)`;
   if (policy.splay > MAX_SPLAY) return `splay: must be 24h or less (found ${policy.splay / MINUTE} minutes)`;
   if (policy.splay >= policy.deadline)

@@ -46,7 +46,8 @@ const setSchema = z
 /** One set's config, defaults filled in; durations in milliseconds, sizes in bytes, shares from 0 to 1. */
 export type SetConfig = z.infer<typeof setSchema>;
 
-const configSchema = z.strictObject({
+/** Every key; docs/config.md says what each means, and a test holds the two together. */
+export const hostConfigSchema = z.strictObject({
   host: field.host.optional(),
   store: z.string().min(1),
   recipients: z.array(z.string().min(1)).min(1, 'needs at least one recipient key file'),
@@ -60,14 +61,14 @@ const configSchema = z.strictObject({
     .prefault({}),
   sets: z.record(field.set, setSchema).refine((sets) => Object.keys(sets).length > 0, 'needs at least one set'),
 });
-export type HostConfig = z.infer<typeof configSchema>;
+export type HostConfig = z.infer<typeof hostConfigSchema>;
 
 export const MIN_PART_SIZE = 8 * 2 ** 20;
 export const MAX_PART_SIZE = 512 * 2 ** 20;
 
 /** Checks a parsed YAML value. `file` is named in the error, `config-invalid`, with the field and what is expected. */
 export function parseHostConfig(value: unknown, file: string): HostConfig {
-  const result = configSchema.safeParse(value ?? {});
+  const result = hostConfigSchema.safeParse(value ?? {});
   const refuse = (why: string) => new OffsiteError('config-invalid', `${file}: ${why}`);
   const why = explainProto(value);
   if (why !== null) throw refuse(why);

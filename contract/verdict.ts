@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import { type DocumentOf, documentKind, field } from './document.ts';
 
-export const VERDICT_OUTCOMES = ['complete', 'partial', 'suspect', 'failed', 'missed'] as const;
+const VERDICT_OUTCOMES = ['complete', 'partial', 'suspect', 'failed', 'missed'] as const;
 export type VerdictOutcome = (typeof VERDICT_OUTCOMES)[number];
 
 /**
@@ -11,7 +11,6 @@ export type VerdictOutcome = (typeof VERDICT_OUTCOMES)[number];
  * on less: the deadline passed in silence, a command that failed, the manifest, the operator's acceptance of it.
  */
 export const WITNESSES = ['silence', 'command', 'manifest', 'acceptance'] as const;
-export type Witness = (typeof WITNESSES)[number];
 
 /** A reason: a stable code, and a text for people that holds no path of a host. */
 export const reasonSchema = z.object({
@@ -129,6 +128,7 @@ export const sentKind = documentKind('sent', {
 export type Sent = DocumentOf<typeof sentKind>;
 
 export const closedKind = documentKind('closed', { maxBytes: 4096, shape: { at: field.instant } });
+export type Closed = DocumentOf<typeof closedKind>;
 
 const openSlot = z.object({ policy: field.policy, due: field.instant });
 

@@ -40,7 +40,7 @@ export async function judgeRun(pass: Pass, place: RunPlace): Promise<Verdict | U
 }
 
 /** The steps after verdict and latest. That nobody could be told is no reason not to tell programs. */
-export async function walkOn(pass: Pass, verdict: Verdict, verdictKey: string): Promise<void> {
+async function walkOn(pass: Pass, verdict: Verdict, verdictKey: string): Promise<void> {
   const steps = await Promise.allSettled([settle(pass, verdict, verdictKey), emit(pass, verdict)]);
   for (const step of steps) if (step.status === 'rejected') throw step.reason;
 }

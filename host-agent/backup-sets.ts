@@ -41,6 +41,7 @@ export interface HostPorts {
   readonly signal?: AbortSignal;
   readonly notice: (text: string) => void;
   readonly onSet: (set: string) => void;
+  /** Not called with a job. */
   readonly onWarning: (warning: Warning) => void;
   readonly onProgress: (progress: Progress) => void;
 }
@@ -64,7 +65,9 @@ export async function backupSets(request: BackupRequest, ports: HostPorts): Prom
   const opened = await ports.openStore();
   // With a job nothing is read, listed or replaced; so a policy that allows no more is enough, and always tested.
   const store = asked === null ? opened : putOnly(opened, placesOfHost(prefix));
-  const { notice, onWarning, onProgress, signal, recipients } = ports;
+  const { notice, onProgress, signal, recipients } = ports;
+  // Nor does a file's name leave the host but encrypted: with a job, AWS keeps what is printed.
+  const onWarning = asked === null ? ports.onWarning : () => undefined;
   const location = parseStoreUrl(config.store);
   const never = location.kind === 'directory' ? [location.folder] : [];
   const agent = {

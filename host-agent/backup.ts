@@ -131,7 +131,9 @@ async function stageSet(making: Making, scripts: StagedScript[], ports: AgentPor
   const { set } = making;
   if (set.scripts === undefined && Object.keys(set.commands).length === 0) return null;
   const folder = stageFolder(making, ports);
-  await stage(set, folder, (script) => scripts.push(script), ports.signal);
+  // With a job, AWS keeps what is printed: a script's own words are in it only if the config allows it.
+  const showsOutput = making.options.asked === null || set.alertOutput;
+  await stage(set, folder, { onEnd: (script) => scripts.push(script), showsOutput, signal: ports.signal });
   return folder;
 }
 
@@ -187,8 +189,11 @@ async function storeAndPublish(making: Making, placed: Placed, ports: AgentPorts
     const finished = ports.clock.now();
     const { outcome, gates } = stored;
     const manifest = manifestOf(head, plan, position, stored.stored, { outcome, gates, scripts, tally, finished });
-    const signed = encodeManifest(manifest);
-    await finishState(stored, { head, plan, payload: signed.payloadHash, started });
+    const signed = await withState(stored, async () => {
+      const encoded = encodeManifest(manifest);
+      await finishState(stored, { head, plan, payload: encoded.payloadHash, started });
+      return encoded;
+    });
     const now = ports.clock.now();
     const of = { follows: position.follows, clears: attempt.journalName };
     const pending = await journalManifest(signed, { memory, key: identity.signingKey, now }, of);
@@ -197,6 +202,16 @@ async function storeAndPublish(making: Making, placed: Placed, ports: AgentPorts
     return manifest;
   } finally {
     await attempt.journal.close();
+  }
+}
+
+/** Nothing is left of a state that could not be finished. */
+async function withState<T>({ state }: StoredRun, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await state.abandon();
+    throw error;
   }
 }
 
@@ -221,7 +236,8 @@ async function finishState(
     files: stored.counts.files,
     chainStarted: base?.chainStarted ?? instantText(of.started),
     chainRuns: (base?.chainRuns ?? 0) + 1,
-    fullBytes: base?.fullBytes ?? stored.counts.storedBytes,
+    // Parts that earlier attempts put are in the full as well.
+    fullBytes: base?.fullBytes ?? stored.objects.reduce((sum, [, size]) => sum + size, 0),
     incrementalBytes: base === undefined ? 0 : base.incrementalBytes + stored.counts.storedBytes,
     mounts: run.mounts,
     listing: run.listing,

@@ -56,12 +56,25 @@ async function describe(record: RunRecord, host: string, believing: Believing): 
     ...(isCertified ? [] : ['uncertified']),
     ...(verdict !== null && verdict !== manifest.outcome ? [`verdict ${verdict}`] : []),
   ];
-  const { actual, requested, promoted, outcome, chain, base, sequence, started, finished, counts, objects, warnings } =
-    manifest;
   const json = {
+    ...runJson(manifest),
+    host,
+    error: manifest.error,
+    verdict,
+    accepted,
+    certified: signed.certification.state === 'certified',
+    signer: signed.signer,
+  };
+  return { host, set, run, manifest, note: notes.join(', '), json };
+}
+
+/** A run as `--json` shows it, of `backup` and `runs` alike. */
+export function runJson(manifest: Manifest): object {
+  const { run, set, requested, actual, promoted, outcome, chain, base, sequence } = manifest;
+  const { started, finished, counts, objects, warnings } = manifest;
+  return {
     run,
     set,
-    host,
     type: actual,
     requested,
     promoted,
@@ -74,13 +87,7 @@ async function describe(record: RunRecord, host: string, believing: Believing): 
     ...counts,
     parts: objects.length,
     warnings,
-    error: manifest.error,
-    verdict,
-    accepted,
-    certified: signed.certification.state === 'certified',
-    signer: signed.signer,
   };
-  return { host, set, run, manifest, note: notes.join(', '), json };
 }
 
 /** What the stack found about the run; null where it has not judged it, or may not be asked. */

@@ -71,117 +71,127 @@ if tty -s; then GPG_TTY=$(tty); export GPG_TTY; fi
 [ -z "$key" ] || decrypt --import "$key" || die "$key cannot be imported"
 
 # ring FILE NAME: public keys in the form that gpgv takes. Those of the store mean nothing by themselves.
-ring() { gpg --homedir "$work/gnupg" --quiet --batch --yes --output "$work/$2.ring" --dearmor <"$1" 2>/dev/null; }
+ring() { { gpg --homedir "$work/gnupg" --quiet --batch --yes --output "$work/$2.ring" --dearmor <"$1"; } 2>/dev/null; }
 
 # believe ENVELOPE RING OUT: the payload goes to OUT, and $signer is whose key of the ring signed exactly these bytes.
 # Not the exit code of gpgv but its status lines decide: it exits 0 for revoked keys and weak hashes as well.
 believe() {
   signer=''
-  { jq -rj .payload "$1" | base64 -d >"$3"; } 2>/dev/null || return 1
-  for i in 0 1 2 3 4 5 6 7; do
-    jq -er ".signatures[$i] // empty" "$1" >"$work/signature" 2>/dev/null || return 1
-    signer=$(gpgv --homedir "$work/gnupg" --keyring "$work/$2.ring" --ignore-time-conflict --status-fd 1 \
+  jq -r '.payload, (.signatures[:8][] | @base64)' "$1" >"$work/envelope" 2>/dev/null || return 1
+  head -n 1 "$work/envelope" | base64 -d >"$3" 2>/dev/null || return 1
+  signer=$(tail -n +2 "$work/envelope" | while read -r signature; do
+    printf %s "$signature" | base64 -d >"$work/signature"
+    gpgv --homedir "$work/gnupg" --keyring "$work/$2.ring" --ignore-time-conflict --status-fd 1 \
       "$work/signature" "$3" 2>/dev/null | {
       found=''
       while read -r _ word _ _ _ _ version _ _ hash class primary _; do
         case $word:$version:$hash:$class in
           REVKEYSIG:*) found=''; break ;;
-          VALIDSIG:4:8:00 | VALIDSIG:4:9:00 | VALIDSIG:4:10:00) found=$primary ;;
+          VALIDSIG:4:8:00 | VALIDSIG:4:9:00 | VALIDSIG:4:10:00) found="$primary " ;;
         esac
       done
       printf %s "$found"
-    })
-    [ -z "$signer" ] || return 0
-  done
-  return 1
+    }
+  done)
+  signer=${signer%% *}
+  [ -n "$signer" ]
 }
-# document TYPE FILE: of this type and version, and demanding nothing that this script does not know.
-document() { jq -e --arg t "offsite/$1/1" '.type == $t and .format == 1 and (.critical // []) == []' "$2" >/dev/null 2>&1; }
 hash_of() { sha256sum <"$1" | head -c 64; }
+# For jq: of this type and version, and demanding nothing that this script does not know.
+# shellcheck disable=SC2016
+is_document='def is_document($t): .type == "offsite/\($t)/1" and .format == 1 and (.critical // []) == [];'
 
 # --- 1. trust.json, signed by the operator ---
 ring "$operator" operator || die "$operator is no OpenPGP key"
 if [ -e "$store/config/trust.json" ]; then
   believe "$store/config/trust.json" operator "$work/trust" ||
     die "refused: config/trust.json is not signed by the key in $operator. Nothing in this store is believed"
-  document trust "$work/trust" || die "refused: config/trust.json is of another version"
 else
   [ -n "$trust" ] || die "refused: the store has no config/trust.json, so no host key is certified (see --trust)"
-  echo '{"hosts":{}}' >"$work/trust"
+  echo '{"type":"offsite/trust/1","format":1,"hosts":{}}' >"$work/trust"
 fi
+# The prefixes that may be the host's, certified under its name or named like it, each with its certified keys.
+for folder in "$store/runs"/*/; do basename "$folder"; done >"$work/folders"
+jq -nRr --arg host "$host" --slurpfile trust "$work/trust" "$is_document"'
+  $trust[0] | if is_document("trust") then .hosts else error("another version") end | . as $hosts
+  | [(to_entries[] | select(.value.name == $host or .key == $host) | .key),
+     (inputs | select(. == $host or endswith(":" + $host)))]
+  | unique[] | select(test("\\A[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,190}\\z"))
+  | [., ($hosts[.].keys[]?.fingerprint | select(test("\\A[0-9A-F]{40}\\z")))] | join(" ")
+  ' "$work/folders" >"$work/prefixes" ||
+  die "refused: config/trust.json is of another version"
 
 # --- 2. the manifest, signed by a key that trust.json certifies for this prefix, name and sequence ---
-# manifest PREFIX RUN OUT: the believed payload in OUT; else $why says why not.
+# manifest PREFIX RUN OUT: the believed payload in OUT, and $sequence and $outcome; else $why says why not. $certified
+# are the fingerprints that trust.json has for the prefix.
 manifest() {
   file=$store/runs/$1/$set/$2/manifest.json why="the manifest of run $2 is not signed by any key registered for $1"
-  for asc in "$store/hosts/$1"/*.asc; do
-    if ring "$asc" host 2>/dev/null && believe "$file" host "$3" && [ "$signer.asc" = "${asc##*/}" ]; then break; fi
+  # The certified keys, and no more than 100 others: whoever may write under the prefix can register any number.
+  others=$(cd "$store/hosts/$1" && printf '%s\n' *.asc | sed -n 's/^\([0-9A-F]\{40\}\)[.]asc$/\1/p' | head -n 100) || :
+  for fpr in $certified $trust $others; do
+    if ring "$store/hosts/$1/$fpr.asc" host && believe "$file" host "$3" && [ "$signer" = "$fpr" ]; then break; fi
     signer=''
   done
   [ -n "$signer" ] || return 1
-  why="the manifest of run $2 is not valid, not of its place, or names what is not its own"
-  document manifest "$3" && jq -e --arg prefix "$1" --arg set "$set" --arg run "$2" '
+  verdict=$(jq -r --arg prefix "$1" --arg set "$set" --arg run "$2" --arg fpr "$signer" --arg also "$trust" \
+    --slurpfile trust "$work/trust" "$is_document"'
     def own: split("/") as $k | ($k | length) == 6 and $k[1] == $prefix and $k[2] == $set
       and all($k[3], $k[4]; test("\\A[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}\\z"))
       and ($k[0] + "/" + $k[5] | test("\\A((data|meta)/([0-9]{6}|[1-9][0-9]{6,8})|meta/index)-[0-9a-f]{32}\\.pgp\\z"));
-    .prefix == $prefix and .set == $set and .run == $run and .cipher == "seipd1"
-    and all(.objects[]; (.[0] | own) and (.[1] | type) == "number" and (.[2] | test("\\A[0-9a-f]{64}\\z"))
-      and .[0][-36:-4] == .[2][:32])
-    and ([.objects[][0] | split("/") | .[0] + (.[5] | split("-")[0])] | length == (unique | length))
-    and (.outcome == "failed" or (.index as $i | any(.objects[]; .[0] == $i and (.[0] | test("/index-[^/]+\\z")))
-      and .sources[-1] == [.chain, .run, null] and all(.sources[:-1][]; .[2] != null)))' "$3" >/dev/null 2>&1 || return 1
-  why="run $2 is signed by $signer, which trust.json does not certify for it (see --trust)"
-  [ "$signer" = "$trust" ] || jq -e --arg fpr "$signer" --slurpfile trust "$work/trust" '. as $m
-    | $trust[0].hosts[$m.prefix] // empty | .name == $m.name and any(.keys[]; .fingerprint == $fpr
-      and .from <= $m.sequence and (.until == null or $m.sequence <= .until))' "$3" >/dev/null || return 1
-  why="run $2 failed and holds no backup"
-  jq -e '.outcome != "failed"' "$3" >/dev/null
+    def valid: is_document("manifest") and .prefix == $prefix and .set == $set and .run == $run and .cipher == "seipd1"
+      and all(.objects[]; (.[0] | own) and (.[1] | type) == "number" and (.[2] | test("\\A[0-9a-f]{64}\\z"))
+        and .[0][-36:-4] == .[2][:32])
+      and ([.objects[][0] | split("/") | .[0] + (.[5] | split("-")[0])] | length == (unique | length))
+      and (.outcome == "failed" or (.index as $i | any(.objects[]; .[0] == $i and (.[0] | test("/index-[^/]+\\z")))
+        and .sources[-1] == [.chain, .run, null] and all(.sources[:-1][]; .[2] != null)));
+    def certified: . as $m | $fpr == $also or ($trust[0].hosts[$m.prefix] // {keys: []} | .name == $m.name and
+      any(.keys[]; .fingerprint == $fpr and .from <= $m.sequence and (.until == null or $m.sequence <= .until)));
+    if valid | not then "is not valid, not of its place, or names what is not its own"
+    elif certified | not then "is signed by \($fpr), which trust.json does not certify for it (see --trust)"
+    elif .outcome == "failed" then "is of a run that failed: there is no backup" else "\(.sequence) \(.outcome)" end
+    ' "$3" 2>/dev/null) || verdict='is damaged'
+  why="the manifest of run $2 $verdict" sequence=${verdict%% *} outcome=${verdict#* }
+  case $sequence in *[!0-9]* | '') return 1 ;; esac
 }
 # accepted PREFIX RUN: complete or partial, or suspect and the operator signed that it is good.
 accepted() {
-  if jq -e '.outcome == "complete" or .outcome == "partial"' "$work/candidate" >/dev/null; then return 0; fi
-  believe "$store/accepted/$1/$set/$2.json" operator "$work/word" && document accepted "$work/word" &&
-    jq -e --arg p "$1" --arg s "$set" --arg r "$2" --arg h "$(hash_of "$work/candidate")" \
-      '[.prefix, .set, .run, .payload] == [$p, $s, $r, $h]' "$work/word" >/dev/null
+  case $outcome in complete | partial) return 0 ;; esac
+  believe "$store/accepted/$1/$set/$2.json" operator "$work/word" &&
+    jq -e --arg p "$1" --arg s "$set" --arg r "$2" --arg h "$(hash_of "$work/candidate")" "$is_document"'
+      is_document("accepted") and [.prefix, .set, .run, .payload] == [$p, $s, $r, $h]' "$work/word" >/dev/null
 }
-{
-  jq -r --arg h "$host" '.hosts | to_entries[] | select(.value.name == $h or .key == $h) | .key' "$work/trust"
-  for folder in "$store/runs"/*/; do basename "$folder"; done | jq -Rr --arg h "$host" 'select(. == $h or endswith(":" + $h))'
-} | sort -u | jq -Rr 'select(test("\\A[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,190}\\z"))' >"$work/prefixes"
-chosen=''
-while read -r prefix; do
+chosen='' prefix=''
+while read -r candidate certified; do
   best=0
-  for folder in "$store/runs/$prefix/$set"/*/; do
+  for folder in "$store/runs/$candidate/$set"/*/; do
     id=$(basename "$folder")
     case $id in *[!0-9A-Za-z-]*) continue ;; esac
     if [ ! -f "$folder/manifest.json" ] || { [ "$run" != latest ] && [ "$run" != "$id" ]; }; then continue; fi
-    manifest "$prefix" "$id" "$work/candidate" || { say "refused: $why"; continue; }
-    [ "$run" = "$id" ] || accepted "$prefix" "$id" || continue
-    sequence=$(jq .sequence "$work/candidate")
+    manifest "$candidate" "$id" "$work/candidate" || { say "refused: $why"; continue; }
+    [ "$run" = "$id" ] || accepted "$candidate" "$id" || { say "passed over: run $id is suspect"; continue; }
     if [ "$sequence" -gt "$best" ]; then best=$sequence best_run=$id; mv "$work/candidate" "$work/best"; fi
   done
   # A host that was registered anew has several prefixes, and the newer ledger begins later.
   if [ "$best" -gt 0 ] && [ "$(printf '%s\n' "$chosen" "$best_run" | sort | tail -n 1)" = "$best_run" ]; then
-    chosen=$best_run
+    chosen=$best_run prefix=$candidate
     mv "$work/best" "$work/manifest"
   fi
 done <"$work/prefixes"
 [ -n "$chosen" ] || die "nothing to restore: no such run of host $host, set $set that can be believed and is accepted"
-say "$(jq -c '{run, name, set, sequence, outcome, started, files: .counts.files, bytes: .counts.bytes}' "$work/manifest")"
+say "$(jq -c '{run, name, set, sequence, outcome, started} + (.counts | {files, bytes})' "$work/manifest")"
 
 # --- 3. the manifests of the runs that it builds on, by their SHA-256; all parts by "source/kind/number" ---
-prefix=$(jq -r .prefix "$work/manifest")
-jq -r '.sources | to_entries[] | [.key, .value[1], .value[2] // "-"] | @tsv' "$work/manifest" |
-  while IFS=$tab read -r source id hash; do
-    file=$work/sources/$source
-    if [ "$hash" = - ]; then cp "$work/manifest" "$file"
-    else
-      { jq -rj .payload "$store/runs/$prefix/$set/$id/manifest.json" | base64 -d >"$file"; } 2>/dev/null || :
-      [ "$(hash_of "$file")" = "$hash" ] || { say "the manifest of run $id is lost or damaged"; continue; }
-    fi
-    jq -c --arg s "$source" '.objects[] | (.[0] | split("/")) as $k |
-      {key: "\($s)/\($k[0])/\($k[5] | split("-")[0] | sub("^0*(?=[0-9])"; ""))", value: .}' "$file"
-  done | jq -s from_entries >"$work/objects"
+jq -r '(.index as $i | .objects[] | select(.[0] == $i) | .[:3]),
+  (.sources | to_entries[] | [.key, .value[1], .value[2] // "-"]) | @tsv' "$work/manifest" >"$work/needed"
+tail -n +2 "$work/needed" | while IFS=$tab read -r source id hash; do
+  file=$work/sources/$source
+  if [ "$hash" = - ]; then cp "$work/manifest" "$file"; continue; fi
+  { jq -rj .payload "$store/runs/$prefix/$set/$id/manifest.json" | base64 -d >"$file"; } 2>/dev/null || :
+  [ "$(hash_of "$file")" = "$hash" ] || { say "the manifest of run $id is lost or damaged"; rm -f "$file"; }
+done
+jq -n 'reduce (inputs | (input_filename | split("/")[-1]) as $source | .objects[] | . as $object | .[0] | split("/")
+  | ["\($source)/\(.[0])/\(.[5] | split("-")[0] | sub("^0*(?=[0-9])"; ""))", $object]) as [$id, $object]
+  ({}; .[$id] = $object)' "$work/sources"/* >"$work/objects"
 
 # --- 4. objects: size and SHA-256, and only then decryption, of the very bytes that were hashed ---
 holds() { # KEY SIZE SHA256
@@ -231,26 +241,27 @@ jq_bytes='
     | ($objects[0][$id] // error("no manifest names part \($id)"))[:3] + (.[2:6] | map(number));'
 
 # --- 5. index and listing ---
-jq -r '.index as $i | .objects[] | select(.[0] == $i) | .[:3] | @tsv' "$work/manifest" >"$work/line"
+head -n 1 "$work/needed" >"$work/line"
 IFS=$tab read -r object size sha <"$work/line"
 open "$object" "$size" "$sha"
 zstd -dqc <"$work/part" | head -c 268435456 >"$work/index"
-document index "$work/index" || die "refused: the index is of another version"
-jq -e --slurpfile m "$work/manifest" '[.run, .sources] == ($m[0] | [.run, .sources])' "$work/index" >/dev/null ||
-  die "refused: the index is another run's"
-jq -r --slurpfile objects "$work/objects" "$jq_bytes"'.listing | to_entries[]
-  | (.value[0] | part("meta"; $objects)) + [.key, (.value[1] | digest)] | @tsv' "$work/index" >"$work/pieces"
+jq -r --slurpfile m "$work/manifest" --slurpfile objects "$work/objects" "$is_document$jq_bytes"'
+  if is_document("index") and [.run, .sources] == ($m[0] | [.run, .sources]) then .listing | to_entries[]
+  else error("the index is not the one of this run, or of another version") end
+  | (.value[0] | part("meta"; $objects)) + [.key, (.value[1] | digest)] | @tsv' "$work/index" >"$work/pieces" ||
+  die "refused: the index, or what it names, is lost or damaged"
 extract "$work/pieces" "$work/listing"
-count=$(jq '.listing | length' "$work/index") i=0
+count=$(wc -l <"$work/pieces") i=0
 while [ $i -lt "$count" ]; do cat "$work/listing/$i"; i=$((i + 1)); done >"$work/lines"
 
-# --- 6. the plan: an E line for each entry, in order; a P line for each piece of content; W lines for what is missing ---
+# --- 6. the plan: E lines for entries, in order; P lines for pieces of content; W lines for what is missing ---
 plan() {
   jq -nr --argjson paths "$paths" --slurpfile objects "$work/objects" --rawfile bad "$work/bad" "$jq_bytes"'
     def refuse(why): error("the listing is refused: \(why)");
     # Its seconds are rounded down, and touch counts from zero: -2.500000000 is -1.5.
-    def time: like("-?[0-9]{1,15}[.][0-9]{9}") | split(".") as [$s, $n] | if ($s | startswith("-") | not) or ($n | tonumber) == 0 then .
-      else "-\(-1 - ($s | tonumber)).\(2000000000 - ($n | tonumber) | tostring[1:])" end;
+    def time: like("-?[0-9]{1,15}[.][0-9]{9}") | split(".") as [$s, $n]
+      | if ($s | startswith("-") | not) or ($n | tonumber) == 0 then .
+        else "-\(-1 - ($s | tonumber)).\(2000000000 - ($n | tonumber) | tostring[1:])" end;
     ($bad | split("\n") | map({key: ., value: true}) | from_entries) as $bad
     | [$paths[] | sub("^/+"; "") | sub("/+$"; "") | select(. != "") | {path: .} | name("path")] as $wanted
     | reduce inputs as $line ([]; if $line | has("more") then .[-1].locations += $line.more else . + [$line] end)
@@ -283,8 +294,10 @@ plan() {
           else .piece as $piece | .piece += ($at | length)
             | if $e.link then .links[$e.link] = [$e.path, $content] else . end
             | .out += [["E", "file"] + $about + [$piece, ($at | length), ($e.size | number),
-                if $e.data then [$e.data[] | "\(.[0] | number) \(.[1] | number),"] | add // "," else "-" end, $e.path, "-"]]
-              + [range($at | length) as $i | ["P"] + ($at[$i] | part("data"; $objects) + [$piece + $i, (.[6] // $e.hash | digest)])]
+                if $e.data then [$e.data[] | "\(.[0] | number) \(.[1] | number),"] | add // "," else "-" end,
+                $e.path, "-"]]
+              + [range($at | length) as $i | $at[$i]
+                | ["P"] + part("data"; $objects) + [$piece + $i, (.[6] // $e.hash | digest)]]
           end;
         .out[] | map(tostring) | join("\t"))' "$work/lines" >"$work/plan" || die "nothing was restored"
   sed -n "s/^P$tab//p" "$work/plan" >"$work/pieces"
@@ -304,7 +317,7 @@ cut -f 1-3 "$work/pieces" | sort -u | while IFS=$tab read -r object size sha; do
   holds "$object" "$size" "$sha" || printf '%s\n' "$object"
 done >"$work/bad"
 if [ -s "$work/bad" ]; then
-  while read -r object; do say "$object is lost or damaged: its size or SHA-256 is not the manifest's"; done <"$work/bad"
+  while read -r object; do say "$object is lost or damaged: another size or SHA-256"; done <"$work/bad"
   [ -n "$keep_going" ] || die "refused: nothing was restored (--keep-going leaves out what is damaged)"
   plan
 fi

@@ -11,6 +11,7 @@ import type { PrivateKey, PublicKey } from '../pgp/keys.ts';
 import { signDetached, verifyDetached } from '../pgp/sign.ts';
 import type { ObjectStore } from '../store/port.ts';
 import type { RunPlace } from './manifests.ts';
+import { putOnce } from './trust.ts';
 
 /**
  * The acceptance of a run, or null where there is none. Throws `signature-invalid` where it is not signed by the
@@ -55,7 +56,7 @@ export async function writeAcceptance(
   );
   const bytes = Buffer.from(canonicalJson(acceptance));
   const signatures = [await signDetached(bytes, signing.key, signing.now)];
-  await store.put(key, encodeEnvelope({ payload: bytes, signatures }), { condition: 'absent' });
+  await putOnce(store, key, encodeEnvelope({ payload: bytes, signatures }), 'absent');
   return acceptance;
 }
 

@@ -15,6 +15,7 @@ import type { ObjectStore } from '../store/port.ts';
 import { readAcceptance } from './acceptance.ts';
 import { eachOf } from './concurrent.ts';
 import { ManifestReader, type RunPlace, type SignedManifest } from './manifests.ts';
+import { isRefusal } from './runs.ts';
 import { readTrust, TRUST_KEY } from './trust.ts';
 
 export type ManifestEvidence =
@@ -39,16 +40,6 @@ export type AcceptanceEvidence =
 const HEADS_AT_ONCE = 64;
 /** Manifests of sources are read whole; that of a large full has a few megabytes. */
 const SOURCES_AT_ONCE = 4;
-
-/** Errors that say what lies there; all others say something about the store or about us. */
-const ABOUT_CONTENT: ErrorCode[] = [
-  'signature-invalid',
-  'document-invalid',
-  'document-too-large',
-  'format-unknown',
-  'manifest-invalid',
-  'object-key-invalid',
-];
 
 /** Gathers evidence from one store. `anchor` is the operator's public keys; it never comes from the store. */
 export class Evidence {
@@ -143,7 +134,7 @@ export class Evidence {
 }
 
 function contentError(error: unknown): OffsiteError {
-  if (isOffsiteError(error, ...ABOUT_CONTENT)) return error;
+  if (isRefusal(error)) return error;
   throw error;
 }
 

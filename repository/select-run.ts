@@ -124,7 +124,8 @@ async function latestRun(believing: Believing, query: RunQuery, known: readonly 
     const newest = accepted.findLast(({ signed }) => signed !== null && isBelieved(signed, believing));
     if (newest !== undefined && (best === null || newest.place.run > best.place.run)) best = newest;
   }
-  tellPassedOver(believing, all, best);
+  // Where the newest one is only not certified, the error says so.
+  if (best !== null || unbelieved === null) tellPassedOver(believing, all, best);
   const found = best ?? unbelieved;
   if (found !== null) return found;
   const of = [query.host, query.set].filter((one) => one !== undefined).join(', set ');

@@ -10,7 +10,7 @@ import { objectKey } from '../contract/keys.ts';
 import { type Trust, type TrustedKey, trustKind } from '../contract/trust.ts';
 import type { PrivateKey, PublicKey } from '../pgp/keys.ts';
 import { signDetached, verifyDetached } from '../pgp/sign.ts';
-import type { ObjectStore } from '../store/port.ts';
+import type { ObjectStore, PutOptions } from '../store/port.ts';
 
 export const TRUST_KEY = objectKey({ kind: 'trust' });
 
@@ -49,8 +49,24 @@ export async function writeTrust(
   const payload = Buffer.from(canonicalJson(trust));
   const signatures = [await signDetached(payload, signing.key, signing.now)];
   const condition = before === null ? ('absent' as const) : { etag: before.etag };
-  await store.put(TRUST_KEY, encodeEnvelope({ payload, signatures }), { condition });
+  await putOnce(store, TRUST_KEY, encodeEnvelope({ payload, signatures }), condition);
   return trust;
+}
+
+/** Puts a document that is signed here; where the answer of an earlier try was lost, what it wrote is there already. */
+export async function putOnce(
+  store: ObjectStore,
+  key: string,
+  bytes: Buffer,
+  condition: PutOptions['condition'],
+): Promise<void> {
+  try {
+    await store.put(key, bytes, { condition });
+  } catch (error) {
+    if (!isOffsiteError(error, 'store-exists', 'store-changed')) throw error;
+    const present = await store.get(key, { maxBytes: bytes.length }).catch(() => null);
+    if (present === null || !present.body.equals(bytes)) throw error;
+  }
 }
 
 export type Certification = { state: 'certified' } | { state: 'uncertified'; why: string };

@@ -72,3 +72,24 @@ export function killProcessGroup(leader: number): void {
     // Gone already.
   }
 }
+
+/** The process's own output streams. */
+export function standardStreams(): { out: NodeJS.WriteStream; err: NodeJS.WriteStream; in: NodeJS.ReadStream } {
+  return { out: process.stdout, err: process.stderr, in: process.stdin };
+}
+
+/** The words behind the program's name. */
+export const commandLine = (): string[] => process.argv.slice(2);
+
+/** Aborted at SIGINT, SIGTERM or SIGHUP; a second signal ends the process as usual. */
+export function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(name, () => controller.abort(new Error(name)));
+  return controller.signal;
+}
+
+/** The code with which the process will end. */
+export function setExitCode(code: number): void {
+  process.exitCode = code;
+}

@@ -5,6 +5,7 @@ import { decodeJob } from '../../contract/job.ts';
 import { backupSets } from '../../host-agent/backup-sets.ts';
 import { hostNameOf } from '../../host-agent/config.ts';
 import { exitCodeOf, type RunResult } from '../../host-agent/run/outcome.ts';
+import { runJson } from '../../operator/runs.ts';
 import { monotonicMilliseconds } from '../../system/clock.ts';
 import { environmentVariable } from '../../system/environment.ts';
 import { Context } from '../context.ts';
@@ -90,24 +91,7 @@ async function backup(type: 'auto' | 'full' | 'incremental', options: Options, c
 function resultJson({ set, run, outcome, manifest, error }: RunResult): object {
   const shown = error === null ? null : { code: error.code, message: error.message };
   if (manifest === null) return { run, set, outcome, error: shown };
-  const { requested, actual, promoted, chain, base, sequence, started, finished, counts, objects, warnings } = manifest;
-  return {
-    run,
-    set,
-    type: actual,
-    requested,
-    promoted,
-    outcome,
-    chain,
-    base: base?.run ?? null,
-    sequence,
-    started,
-    finished,
-    ...counts,
-    parts: objects.length,
-    warnings,
-    error: shown,
-  };
+  return { ...runJson(manifest), run, outcome, error: shown };
 }
 
 function describe({ set, run, outcome, manifest, error }: RunResult, output: Output): void {

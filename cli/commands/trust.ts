@@ -45,7 +45,7 @@ async function trust(hosts: string[], options: Options, context: Context): Promi
   const fresh = candidates.filter(({ isCertified }) => !isCertified);
   if (fresh.length > 0 && options.yes !== true) {
     if (!isInteractive())
-      throw new OffsiteError('usage', 'not a terminal: look at the fingerprints above and give --yes');
+      throw new OffsiteError('usage', `not a terminal: look at the fingerprints and give --yes: ${spelt(fresh)}`);
     if (!(await confirm(`Certify ${fresh.length === 1 ? 'this key' : 'these keys'}?`))) {
       throw new OffsiteError('usage', 'nothing was certified');
     }
@@ -60,3 +60,5 @@ async function trust(hosts: string[], options: Options, context: Context): Promi
   });
   for (const { host, fingerprint } of fresh) output.result(`certified ${host} ${fingerprint}`);
 }
+
+const spelt = (keys: readonly Candidate[]) => keys.map(({ host, fingerprint }) => `${host} ${fingerprint}`).join(', ');

@@ -30,21 +30,19 @@ export async function record(pass: Pass, trouble: Trouble): Promise<Problem | nu
   return changed && document !== null && untold(document) !== null ? document : null;
 }
 
-/** Closes what an accepted run ends; `announce` must follow. Problems of one kind at a time may fail; the others do not. */
+/** Closes what an accepted run ends, of these kinds; `announce` must follow. */
 export async function close(
   pass: Pass,
   of: { host: string | null; set: string | null },
   recovery: Recovery,
   kinds: readonly ProblemKind[],
 ): Promise<Problem[]> {
-  const closed: Problem[] = [];
-  for (const kind of kinds) {
-    const key = problemKey({ kind, ...of });
+  const closed = kinds.map(async (kind) => {
     const change = (current: Problem | null) => ended(current, recovery, nowText(pass));
-    const { document, changed } = await changeDocument(pass.store, key, problemKind, change);
-    if (changed && document !== null) closed.push(document);
-  }
-  return closed;
+    const { document, changed } = await changeDocument(pass.store, problemKey({ kind, ...of }), problemKind, change);
+    return changed && document !== null ? [document] : [];
+  });
+  return (await Promise.all(closed)).flat();
 }
 
 /** Closes all that this accepted run of a host's set ends. */

@@ -1,10 +1,11 @@
 /** Which slots an audit has to judge: those whose deadline came since the last one, and those that were left open. */
 
+import { MANUAL_POLICY } from '../../contract/fleet.ts';
 import { instantText, parseCompact } from '../../contract/ids.ts';
 import { ALL_SLOTS, parseObjectKey, slotFolder, slotsOfDue } from '../../contract/keys.ts';
 import type { AuditState } from '../../contract/verdict.ts';
 import type { ObjectStore } from '../../store/port.ts';
-import { MANUAL, slotAt, slotsBetween } from '../rules/slots.ts';
+import { slotAt, slotsBetween } from '../rules/slots.ts';
 import { askedSlot } from './asked.ts';
 import { type FleetHistory, rulingAt } from './fleet-archive.ts';
 import type { Pass } from './pass.ts';
@@ -36,7 +37,7 @@ export async function slotsToJudge(
   for (const slot of scheduled(pass.history, cursor, now))
     if (slot.deadline > cursor && slot.deadline <= now) add(slot);
   for await (const slot of dispatched(pass.store, oldestDue(pass.history, cursor), now)) {
-    if (isScheduled(pass.history, slot) || slot.policy === MANUAL) continue;
+    if (isScheduled(pass.history, slot) || slot.policy === MANUAL_POLICY) continue;
     const deadline = (await askedSlot(pass, slot.policy, slot.due))?.deadline;
     if (deadline !== undefined && deadline > cursor && deadline <= now) add(slot);
   }

@@ -5,6 +5,7 @@ import { objectKey } from '../../contract/keys.ts';
 import { type Verdict, verdictKind } from '../../contract/verdict.ts';
 import type { RunPlace } from '../../repository/manifests.ts';
 import { readDocument } from './documents.ts';
+import { type FleetHistory, rulingAt } from './fleet-archive.ts';
 import type { Pass } from './pass.ts';
 import { type AskedBy, type Owner, ownerByDispatch, ownerOf, slotOfRun } from './whose-run.ts';
 
@@ -20,8 +21,10 @@ export interface Subject {
 
 /** Null where the prefix is of no host that the fleet file names, or named at the time of the run. */
 export async function subjectOf(pass: Pass, place: RunPlace): Promise<Subject | null> {
-  const { store, history } = pass;
-  const owner = ownerOf(history, place.prefix, runInstant(place.run)) ?? (await ownerByDispatch(store, history, place));
+  const { store } = pass;
+  const at = runInstant(place.run);
+  const history = await historyUntil(pass, at);
+  const owner = ownerOf(history, place.prefix, at) ?? (await ownerByDispatch(store, history, place));
   if (owner === null) return null;
   const slot = await slotOfRun(store, history, place, owner.node);
   const { set, run } = place;
@@ -33,6 +36,11 @@ export async function subjectOf(pass: Pass, place: RunPlace): Promise<Subject | 
     verdictKey: verdictKey(names, slot),
     latestKey: objectKey({ kind: 'latest', ...names }),
   };
+}
+
+/** The pass knows the fleet files since its beginning; runs that an older run builds on or follows may be older. */
+async function historyUntil({ history, fleets }: Pass, instant: Date): Promise<FleetHistory> {
+  return rulingAt(history, instant) === null ? fleets.history(instant) : history;
 }
 
 /** Where the verdict about a run is kept. */

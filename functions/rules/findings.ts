@@ -1,12 +1,18 @@
 /** What rules find, and how findings add up. Pure. */
 
 import type { Reason } from '../../contract/verdict.ts';
+import type { AlertCode, NoticeCode } from './codes.ts';
 
 const SEVERITIES = ['complete', 'partial', 'suspect', 'failed'] as const;
 type Severity = (typeof SEVERITIES)[number];
 
+type Words = Omit<Reason, 'code'>;
+/** A reason with one of our codes. */
+export type CodedReason = Words & { readonly code: AlertCode };
 /** What one rule found. A notice doubts nothing. */
-export type Finding = Reason & { readonly severity: Exclude<Severity, 'complete'> | 'notice' };
+export type Finding =
+  | (CodedReason & { readonly severity: Exclude<Severity, 'complete'> })
+  | (Words & { readonly code: NoticeCode; readonly severity: 'notice' });
 
 const MAX_REASONS = 100;
 const MAX_TEXT = 2000;
@@ -31,14 +37,14 @@ function rank({ severity }: Finding): number {
 }
 
 function bounded(findings: readonly Finding[]): Reason[] {
-  const reasons = findings.slice(0, MAX_REASONS).map(({ severity: _, ...found }) => bound(found));
+  const reasons: Reason[] = findings.slice(0, MAX_REASONS).map(({ severity: _, ...found }) => bound(found));
   const left = findings.length - reasons.length;
   if (left > 0) reasons.push({ code: 'more', text: `and ${left} more like these` });
   return reasons;
 }
 
 /** A reason in the bounds that documents have. Texts come from manifests too: what cannot be printed becomes a space. */
-export function bound({ code, text, brief, detail }: Reason): Reason {
+export function bound<T extends string>({ code, text, brief, detail }: Words & { code: T }): Words & { code: T } {
   const printable = (line: string) => line.toWellFormed().replaceAll(/\p{C}/gu, ' ');
   const cut = (line: string, length: number) => line.slice(0, length).toWellFormed();
   return {

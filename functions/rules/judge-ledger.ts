@@ -5,6 +5,7 @@
  */
 
 import type { Manifest } from '../../contract/manifest.ts';
+import type { AlertCode, NoticeCode } from './codes.ts';
 import type { Finding } from './findings.ts';
 
 export interface LedgerFacts {
@@ -26,10 +27,10 @@ export interface LedgerJudgement {
 
 export function ledgerRules({ head, predecessor, rivals }: LedgerFacts, manifest: Manifest): LedgerJudgement {
   const { run, prefix, sequence, previous, ledgerUnknown } = manifest;
-  const broken = (code: string, text: string): LedgerJudgement => {
+  const broken = (code: AlertCode, text: string): LedgerJudgement => {
     return { findings: [{ severity: 'suspect', code, text }], isUnbroken: false, baseAbove: null };
   };
-  const unbroken = (code?: string, text = ''): LedgerJudgement => {
+  const unbroken = (code?: NoticeCode, text = ''): LedgerJudgement => {
     const findings: Finding[] = code === undefined ? [] : [{ severity: 'notice', code, text }];
     return { findings, isUnbroken: true, baseAbove: null };
   };

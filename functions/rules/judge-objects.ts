@@ -1,10 +1,11 @@
 /** Is everything there that the manifest names? Pure: what the store itself answered against what the host signed. */
 
 import type { Manifest } from '../../contract/manifest.ts';
+import type { AlertCode } from './codes.ts';
 import type { Finding } from './findings.ts';
 
 /** What the store answered about an object: null where it has none of that key. */
-export type ObjectAnswer = { readonly size: number; readonly sha256: string | null } | null;
+type ObjectAnswer = { readonly size: number; readonly sha256: string | null } | null;
 /** By key. A key without an entry was not asked about, and counts as missing. */
 export type ObjectAnswers = ReadonlyMap<string, ObjectAnswer>;
 
@@ -24,7 +25,7 @@ export function objectRules(
   sources: ReadonlyMap<string, SourceAnswer>,
 ): Finding[] {
   const findings: Finding[] = [];
-  const find = (code: string, text: string) => findings.push({ severity: 'suspect', code, text });
+  const find = (code: AlertCode, text: string) => findings.push({ severity: 'suspect', code, text });
   const check = (key: string, size: number, sha256: string) => {
     const answer = objects.get(key) ?? null;
     if (answer === null) find('object-missing', `${key} is missing`);

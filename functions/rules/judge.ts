@@ -8,7 +8,8 @@
 
 import type { Gate, Manifest, ScriptResult } from '../../contract/manifest.ts';
 import type { Reason } from '../../contract/verdict.ts';
-import { type Finding, severityOf, stripFindings, utc } from './findings.ts';
+import type { NoticeCode } from './codes.ts';
+import { type CodedReason, type Finding, severityOf, stripFindings, utc } from './findings.ts';
 import { type LedgerFacts, ledgerRules } from './judge-ledger.ts';
 import { type ObjectAnswers, objectRules, type SourceAnswer } from './judge-objects.ts';
 
@@ -53,7 +54,7 @@ export interface ValidManifest {
   readonly received: Date;
 }
 
-export interface InvalidManifest {
+interface InvalidManifest {
   readonly state: 'invalid';
   readonly code: string;
   readonly why: string;
@@ -102,12 +103,12 @@ export function acceptedByOperator<T extends { outcome: string; accepted: boolea
   return { ...judged, accepted: true, moves: { ...judged.moves, head: true, base: !isFork, good: true } };
 }
 
-function failedOutright(reason: Reason): Judgement {
+function failedOutright(reason: CodedReason): Judgement {
   return { outcome: 'failed', accepted: false, reasons: [reason], notices: [], moves: NOTHING_MOVES };
 }
 
 /** The stable codes of what a manifest can have wrong before anything in it is believed. */
-function invalidReason({ code, why }: InvalidManifest): Reason {
+function invalidReason({ code, why }: InvalidManifest): CodedReason {
   if (code === 'signature-invalid') return { code: 'signature', text: why };
   if (code === 'format-unknown') return { code: 'format', text: `${why}: upgrade the stack` };
   return { code: 'shape', text: why };
@@ -222,7 +223,7 @@ function timeRules({ slot }: RunFacts, { manifest, received }: ValidManifest): F
 
 function changeNotices({ configHash }: RunFacts, manifest: Manifest): Finding[] {
   const findings: Finding[] = [];
-  const notice = (code: string, text: string) => findings.push({ severity: 'notice', code, text });
+  const notice = (code: NoticeCode, text: string) => findings.push({ severity: 'notice', code, text });
   if (manifest.promoted !== null) notice('promoted', `the incremental became a full: ${manifest.promoted.reason}`);
   if (manifest.stateLost) notice('state-lost', 'the host had lost its state');
   if (configHash !== null && configHash !== manifest.configHash) notice('config', "the set's config changed");

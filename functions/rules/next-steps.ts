@@ -1,4 +1,7 @@
-/** What to do about a problem, as commands to type. Pure. Each is a real command of the command line. */
+/**
+ * What to do about a problem, as commands to type. Pure. Each is a command of this version's command line, but for the
+ * fleet file itself, which is applied by whatever runs the stack.
+ */
 
 import type { Problem } from '../../contract/problem.ts';
 import { quoted } from './words.ts';
@@ -16,38 +19,42 @@ export function nextStep(problem: Problem, store: string): NextStep {
   const set = problem.set ?? 'SET';
   const run = problem.began.run ?? 'latest';
   const of = `--store ${quoted(store)} --host ${host} --set ${set}`;
-  const again = `offsite fleet run ${host} --wait`;
+  const again = `offsite backup --set ${set}`;
+  const full = `offsite backup full --set ${set}`;
+  const check = `offsite check --store ${quoted(store)} --operator public.asc`;
   const accept = `offsite accept ${run} ${of} --because 'WHY IT IS GOOD' --key private.asc`;
   const verify = `offsite verify ${run} ${of} --operator public.asc`;
   const look = `offsite ls ${run} ${of} --key private.asc`;
-  const apply = 'offsite fleet apply fleet.yml';
 
   switch (code) {
     case 'busy':
       return {
-        say: 'See which run held the set, and run the backup once that one has ended:',
+        say: `See which run held the set, and once that one has ended, run the backup on ${host} as root:`,
         type: [`offsite runs ${of}`, again],
       };
     case 'script':
-      return { say: `Run the script by hand on ${host} as root and mend it. Then:`, type: [again] };
+      return { say: `Run the script by hand on ${host} as root and mend it. Then there:`, type: [again] };
     case 'command':
       return { say: `See why on ${host}, as root:`, type: [`offsite backup --set ${set}`] };
     case 'host-failed':
-      return { say: `docs/errors.md says what the error means. When it is mended on ${host}:`, type: [again] };
+      return { say: `docs/errors.md says what the error means. When it is mended, on ${host} as root:`, type: [again] };
     case 'pin':
       return {
         say: `If you have reinstalled ${host}, name its new key in fleet.yml (signingKey) and certify it. If not, somebody else signs as ${host}.`,
-        type: [`offsite trust ${host} --fingerprint FINGERPRINT --key private.asc`, apply],
+        type: [`offsite trust ${host} --fingerprint FINGERPRINT --store ${quoted(store)} --key private.asc`],
       };
     case 'signature':
     case 'shape':
-      return { say: 'The run is not used. Look at what is there, and make a new one:', type: [verify, again] };
+      return {
+        say: `The run is not used. Look at what is there, and make a new one on ${host} as root:`,
+        type: [verify, again],
+      };
     case 'format':
-      return { say: 'The agent is newer than the stack. Upgrade the stack, then:', type: [again] };
+      return { say: `The agent is newer than the stack. Upgrade the stack, then on ${host} as root:`, type: [again] };
     case 'recipients':
       return {
-        say: `Add the missing key to recipients in the config of ${host}. Then:`,
-        type: [`offsite fleet run ${host} full --wait`],
+        say: `Add the missing key to recipients in the config of ${host}. Then there, as root:`,
+        type: [full],
       };
     case 'object-missing':
     case 'object-damaged':
@@ -55,19 +62,19 @@ export function nextStep(problem: Problem, store: string): NextStep {
     case 'source-missing':
     case 'source-damaged':
       return {
-        say: 'See what is damaged, and start a new chain:',
-        type: [verify, `offsite fleet run ${host} full --wait`],
+        say: `See what is damaged, and start a new chain on ${host} as root:`,
+        type: [verify, full],
       };
     case 'base':
-      return { say: 'Start a new chain:', type: [`offsite fleet run ${host} full --wait`] };
+      return { say: `Start a new chain on ${host} as root:`, type: [full] };
   }
   switch (problem.kind) {
     case 'missed':
-      return { say: 'See whether the host is there, and run the backup now:', type: ['offsite fleet status', again] };
+      return { say: `See whether the host is there, and run the backup now on ${host} as root:`, type: [again] };
     case 'late':
-      return { say: 'Nothing to do yet: it may still end well. To follow it:', type: ['offsite fleet status'] };
+      return { say: 'Nothing to do yet: it may still end well. To follow it:', type: [check] };
     case 'failed':
-      return { say: 'Run the backup again:', type: [again] };
+      return { say: `Run the backup again on ${host} as root:`, type: [again] };
     case 'suspect':
       return { say: 'Look into it, and if it is good, say so:', type: [look, accept] };
     case 'partial':
@@ -79,11 +86,11 @@ export function nextStep(problem: Problem, store: string): NextStep {
       };
     case 'unknown-node':
       return {
-        say: 'See which nodes there are, and correct the node in fleet.yml. Then:',
-        type: ['offsite fleet discover', apply],
+        say: `Correct the node of ${host} in fleet.yml and apply it. Until then nobody asks ${host} for backups; there, as root:`,
+        type: [again],
       };
     case 'fleet-missing':
     case 'fleet-invalid':
-      return { say: 'Apply it again:', type: [apply] };
+      return { say: 'Apply fleet.yml again. What every host has by now:', type: [check] };
   }
 }

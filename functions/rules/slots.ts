@@ -8,7 +8,7 @@
  */
 
 import { type Cron, dueBetween, parseCron } from '../../contract/cron.ts';
-import type { Fleet, FleetHost, FleetPolicy } from '../../contract/fleet.ts';
+import { type Fleet, type FleetHost, type FleetPolicy, MANUAL_POLICY } from '../../contract/fleet.ts';
 import { type RunId, runIdForSlot } from '../../contract/ids.ts';
 
 /** An incremental gives way to a full that is due this much later or sooner. */
@@ -42,15 +42,31 @@ export interface Slot {
 export function slotsBetween(fleet: Fleet, from: Date, to: Date): Slot[] {
   const slots: Slot[] = [];
   for (const [name, policy] of Object.entries(fleet.policies)) {
-    const hosts = policy.hosts.flatMap((host) => memberOf(fleet, policy, host));
-    for (const { due, type, isDueFor } of dueMinutes(policy, from, to)) {
-      const asked = hosts.filter(({ host }) => isDueFor(host)).flatMap((member) => runsOf(name, due, member));
-      if (asked.length === 0) continue;
-      const deadline = new Date(due.getTime() + policy.deadline);
-      slots.push({ policy: name, due, type, deadline, splay: policy.splay, asked });
+    const minutes = dueMinutes(policy, from, to);
+    if (minutes.length === 0) continue;
+    const members = policy.hosts.flatMap((host) => memberOf(fleet, policy, host));
+    for (const minute of minutes) {
+      const due = members.filter(({ host, sets }) => sets.length > 0 && minute.isDueFor(host));
+      if (due.length > 0) slots.push(slotOf(name, policy, minute, due));
     }
   }
   return slots.sort((one, other) => +one.due - +other.due || (one.policy < other.policy ? -1 : 1));
+}
+
+/** Run ids are hashes, thousands of them in a slot, and not everybody who looks for slots looks at its runs. */
+function slotOf(name: string, { deadline, splay }: FleetPolicy, { due, type }: DueMinute, members: Member[]): Slot {
+  let asked: AskedRun[] | undefined;
+  return {
+    policy: name,
+    due,
+    type,
+    deadline: new Date(due.getTime() + deadline),
+    splay,
+    get asked() {
+      asked ??= members.flatMap((member) => runsOf(name, due, member));
+      return asked;
+    },
+  };
 }
 
 /** The slot of this policy and due minute, or null where nothing is due then. */
@@ -61,10 +77,7 @@ export function slotAt(fleet: Fleet, policy: string, due: Date): Slot | null {
   return slots[0] ?? null;
 }
 
-/** The policy name of what an operator asks for by hand. Its slots are dispatched like others; audit never judges them. */
-export const MANUAL = 'manual';
-
-/** A slot that asks one host for backups now, to the second; of all its sets unless some are named. Null for an unknown host. */
+/** A slot of the policy `manual`: dispatched like others, never judged by audit. It asks one host for backups now, to the second; of all its sets unless some are named. Null for an unknown host. */
 export function manualSlot(
   fleet: Fleet,
   wanted: { host: string; sets?: readonly string[]; type: SlotType; due: Date; deadline: Date },
@@ -73,8 +86,8 @@ export function manualSlot(
   if (host === undefined) return null;
   const { type, deadline } = wanted;
   const due = new Date(Math.floor(wanted.due.getTime() / 1000) * 1000);
-  const asked = runsOf(MANUAL, due, { name: wanted.host, host, sets: wanted.sets ?? host.sets });
-  return { policy: MANUAL, due, type, deadline, splay: 0, asked };
+  const asked = runsOf(MANUAL_POLICY, due, { name: wanted.host, host, sets: wanted.sets ?? host.sets });
+  return { policy: MANUAL_POLICY, due, type, deadline, splay: 0, asked };
 }
 
 interface Member {

@@ -1,8 +1,8 @@
 /** Why there is no backup where there is no manifest to say it: the reasons and troubles of silence. Pure. */
 
-import type { Expected, Reason } from '../../contract/verdict.ts';
+import type { Expected } from '../../contract/verdict.ts';
 import type { Trouble } from './alerts.ts';
-import { bound, utc } from './findings.ts';
+import { bound, type CodedReason, utc } from './findings.ts';
 
 /** A node that the command service does not know, told when its slot is dispatched. */
 export function troubleOfUnknownNode(
@@ -13,37 +13,37 @@ export function troubleOfUnknownNode(
   return { kind: 'unknown-node', host, set: null, incident, reasons: [unknownNode(node, why)] };
 }
 
-export function unknownNode(node: string, why: string): Reason {
+export function unknownNode(node: string, why: string): CodedReason {
   return bound({ code: 'unknown-node', text: `node ${node}: ${why}`, brief: `node ${node}` });
 }
 
 /** Nothing came at all. */
-export function neverStarted(node: string, deadline: Date): Reason {
+export function neverStarted(node: string, deadline: Date): CodedReason {
   const text = `never started: nothing came from node ${node} by the deadline, ${utc(deadline)}`;
   return { code: 'never-started', text };
 }
 
 /** Another run held the set for all the time that there was. */
-export function busy(by: string | null, since: string | null): Reason {
+export function busy(by: string | null, since: string | null): CodedReason {
   const held = by === null ? 'another run' : `run ${by}`;
   const text = `busy with ${held}${since === null ? '' : ` since ${utc(new Date(since))}`}`;
   return bound({ code: 'busy', text, brief: by === null ? 'busy' : `busy with ${by}` });
 }
 
 /** It began, and then nothing more was heard of it for days. */
-export function neverFinished(started: Date, alive: Date): Reason {
+export function neverFinished(started: Date, alive: Date): CodedReason {
   const text = `never finished: started at ${utc(started)}, last sign of life at ${utc(alive)}`;
   return { code: 'never-finished', text };
 }
 
 /** It began, the deadline has passed, and it may still end well. */
-export function stillRunning(started: Date, alive: Date, deadline: Date): Reason {
+export function stillRunning(started: Date, alive: Date, deadline: Date): CodedReason {
   const text = `running since ${utc(started)}, last sign of life at ${utc(alive)}; the deadline was ${utc(deadline)}`;
   return { code: 'still-running', text, brief: 'still running' };
 }
 
 /** What the exit codes of the agent's command mean, where the command ended and left no manifest. */
-export function commandFailed(exitCode: number): Reason {
+export function commandFailed(exitCode: number): CodedReason {
   const meaning = EXIT_CODES[exitCode] ?? (exitCode > 128 ? `killed by signal ${exitCode - 128}` : 'failed');
   const text = `the command ended with exit code ${exitCode} (${meaning}) and left no manifest`;
   return { code: 'command', text, brief: `exit code ${exitCode}` };

@@ -8,7 +8,7 @@ import { decompressFrame } from '../../repository/objects.ts';
 import type { RunReader } from '../../repository/run-reader.ts';
 import { checkContent } from './content-check.ts';
 import { eachStretch, holesOf } from './extents.ts';
-import { requestedPaths } from './paths.ts';
+import { plainPath } from './paths.ts';
 
 const ZEROS = Buffer.alloc(64 * 1024);
 
@@ -21,8 +21,8 @@ type Write = (bytes: Uint8Array) => Promise<void>;
  */
 export async function catFile(reader: RunReader, path: BytePath, write: Write): Promise<void> {
   const name = displayPath(path);
-  const [wanted] = requestedPaths([path]);
-  const entry = wanted === undefined || wanted === '' ? null : await reader.entry(wanted);
+  const wanted = plainPath(path);
+  const entry = wanted === '' ? null : await reader.entry(wanted);
   if (entry === null) throw new OffsiteError('path-not-found', `not in run ${reader.signed.manifest.run}: ${name}`);
   if (entry.type !== 'file') throw new OffsiteError('path-not-found', `${name} is a ${entry.type}, not a file`);
   const { error } = entry;

@@ -9,9 +9,13 @@ import { isOffsiteError, OffsiteError } from '../../contract/errors.ts';
 import { openPart } from '../../pgp/part-reader.ts';
 import type { SessionKey } from '../../pgp/session-key.ts';
 import { decompressFrame, isDamage } from '../../repository/objects.ts';
+import { collectYoungGarbage } from '../../system/memory.ts';
 import { type Attributes, DIGEST_BYTES } from './entry-table.ts';
 import type { Extents } from './extents.ts';
 import type { Failure } from './report.ts';
+
+/** Bytes of decompressed frames after which the collector is told. */
+const MAX_GARBAGE = 16 * 2 ** 20;
 
 /** A file of which the part holds chunks. */
 export interface FileTask {
@@ -112,6 +116,8 @@ class FrameWalk {
   readonly #part: PartTask;
   readonly #content: Buffer;
   readonly #digests: Buffer;
+  /** Bytes of frames that are of no more use. */
+  #garbage = 0;
 
   constructor(part: PartTask, content: Buffer) {
     this.#part = part;
@@ -164,7 +170,13 @@ class FrameWalk {
       expected = Math.max(expected, (offsets[chunk] ?? 0) + (lengths[chunk] ?? 0));
     }
     try {
-      return decompressFrame(this.#content.subarray(from, from + length), this.#part.key, { expected });
+      const frame = decompressFrame(this.#content.subarray(from, from + length), this.#part.key, { expected });
+      this.#garbage += frame.length;
+      if (this.#garbage > MAX_GARBAGE) {
+        collectYoungGarbage();
+        this.#garbage = 0;
+      }
+      return frame;
     } catch (error) {
       if (!isDamage(error)) throw error;
       return error;

@@ -34,15 +34,18 @@ function unsafeName(path: BytePath, start: number, end: number): string | null {
   return path.charCodeAt(start + 1) === DOT ? 'it leads upwards (..)' : null;
 }
 
-/** Paths as people give them (a leading or trailing slash is tolerated), in order, without those under another one. */
-export function requestedPaths(paths: readonly BytePath[]): BytePath[] {
-  const plain = paths.map((path) => path.replace(/^\/+|\/+$/g, '') as BytePath).sort(comparePaths);
-  const kept: BytePath[] = [];
-  for (const path of plain) {
-    const last = kept.at(-1);
-    if (last === undefined || !isUnder(path, last)) kept.push(path);
+/** A path as people give it: a leading or trailing slash is tolerated. */
+export const plainPath = (path: BytePath): BytePath => path.replace(/^\/+|\/+$/g, '') as BytePath;
+
+/** Paths in order, each with those that lie under it, which it brings along. */
+export function nestedPaths(paths: readonly BytePath[]): { path: BytePath; within: BytePath[] }[] {
+  const groups: { path: BytePath; within: BytePath[] }[] = [];
+  for (const path of paths.map(plainPath).sort(comparePaths)) {
+    const last = groups.at(-1);
+    if (last === undefined || !isUnder(path, last.path)) groups.push({ path, within: [] });
+    else if (path !== last.path) last.within.push(path);
   }
-  return kept;
+  return groups;
 }
 
 /** The directories above a path, from the top down. */

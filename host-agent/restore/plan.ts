@@ -10,6 +10,7 @@ import type { RunId } from '../../contract/ids.ts';
 import type { ListingDamage } from '../../repository/listing.ts';
 import { isDamage } from '../../repository/objects.ts';
 import type { RunReader } from '../../repository/run-reader.ts';
+import { Breath } from './breath.ts';
 import { sameContent } from './chunks.ts';
 import { checkContent } from './content-check.ts';
 import { EntryTable, TOP } from './entry-table.ts';
@@ -61,15 +62,17 @@ export interface RestorePlan {
 /**
  * Plans the restore of some paths and all beneath them, or of the whole run where none is given. With `askStore` it
  * asks for each part whether it is there and thawed. Throws `path-not-found` naming all that are not in the run, and
- * what opening the index throws; damage in the listing is a problem of the plan, and costs only what lies in it.
+ * `interrupted`, and what opening the index throws; damage in the listing is a problem of the plan, and costs only what lies in it.
  */
 export async function planRestore(
   reader: RunReader,
   paths: readonly BytePath[] = [],
-  { askStore = false }: { askStore?: boolean } = {},
+  { askStore = false, signal }: { askStore?: boolean; signal?: AbortSignal } = {},
 ): Promise<RestorePlan> {
   const planner = new Planner();
+  const breath = new Breath(signal);
   for await (const selected of selectEntries(reader, paths, (damage) => planner.noteDamage(damage))) {
+    breath.check();
     planner.add(selected);
   }
   const parts: PlannedPart[] = [];

@@ -5,7 +5,7 @@ import type { Entry } from '../../contract/entry.ts';
 import { OffsiteError } from '../../contract/errors.ts';
 import type { ListingDamage } from '../../repository/listing.ts';
 import type { RunReader } from '../../repository/run-reader.ts';
-import { ancestorsOf, requestedPaths } from './paths.ts';
+import { ancestorsOf, nestedPaths } from './paths.ts';
 
 export interface Selected {
   readonly entry: Entry;
@@ -22,7 +22,7 @@ export async function* selectEntries(
   paths: readonly BytePath[],
   onDamage: (damage: ListingDamage) => void,
 ): AsyncGenerator<Selected, void, void> {
-  const requested = paths.length === 0 ? ['' as BytePath] : requestedPaths(paths);
+  const requested = paths.length === 0 ? [{ path: '' as BytePath, within: [] }] : nestedPaths(paths);
   const missing: BytePath[] = [];
   const given = new Set<BytePath>();
   let damaged = false;
@@ -30,20 +30,20 @@ export async function* selectEntries(
     damaged = true;
     onDamage(damage);
   };
-  for (const path of requested) {
+  for (const { path, within } of requested) {
     for (const above of ancestorsOf(path).filter((one) => !given.has(one))) {
       given.add(above);
       // One that cannot be read is made without its attributes.
       const entry = await reader.entry(above, () => {});
       if (entry !== null) yield { entry, isAncestor: true };
     }
-    let found = path === '';
+    const wanted = new Set(path === '' ? within : [path, ...within]);
     for await (const entry of reader.entries(path, note)) {
-      found = true;
+      if (wanted.size > 0) for (const one of [entry.path, ...ancestorsOf(entry.path)]) wanted.delete(one);
       yield { entry, isAncestor: false };
     }
-    // Where the listing is damaged it may have been there, and the damage is told anyway.
-    if (!found && !damaged) missing.push(path);
+    // Where the listing is damaged they may have been there, and the damage is told anyway.
+    if (!damaged) missing.push(...wanted);
   }
   if (missing.length > 0) {
     const names = missing.map(displayPath).join(', ');

@@ -10,12 +10,14 @@ import { DIFFERS, type Existing } from './existing.ts';
 import { createFile } from './file-writer.ts';
 import type { Outcome } from './outcome.ts';
 import type { Placer } from './placer.ts';
-import { failureOf, type NotSet } from './report.ts';
+import { type Failure, failureOf, type NotSet } from './report.ts';
 
 const { O_RDONLY, O_NOFOLLOW } = constants;
 
 /** What says that a file cannot have another name here. */
 const NO_MORE_LINKS = new Set(['EPERM', 'EMLINK', 'EXDEV', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS']);
+
+const NOT_COPIED: Failure = { code: 'content-damaged', message: 'a copy of its other name has other content' };
 
 export class WithoutContent {
   readonly #table: EntryTable;
@@ -81,14 +83,15 @@ export class WithoutContent {
       });
     } catch (error) {
       if (!NO_MORE_LINKS.has(errno(error) ?? '')) throw error;
-      await this.#copy(index, first, existing);
+      await this.#copy(index, first);
+      if (!(await existing.isSameFile(index, first, false))) return this.#outcome.fail(index, NOT_COPIED);
       this.#outcome.notSet.add('hard-link');
     }
     this.#outcome.done(index);
   }
 
   /** Where the file system has no further link, the name becomes a file of its own. */
-  async #copy(index: number, first: number, existing: Existing): Promise<void> {
+  async #copy(index: number, first: number): Promise<void> {
     const directory = this.#directory(index);
     const from = openSync(
       this.#placer.handles.at(this.#directory(first), this.#table.name(first)),
@@ -111,7 +114,6 @@ export class WithoutContent {
     } finally {
       closeSync(from);
     }
-    if (!(await existing.isSameFile(index, first, false))) throw new Error('a copy is not what was copied');
   }
 
   #placeEmpty(index: number): void {

@@ -11,6 +11,8 @@ import type { AgentPorts, BackupOptions } from './asked.ts';
 import type { Progress } from './store-run.ts';
 
 const HOUR = 3_600_000;
+/** Of what can be written down: a clock that was set while the run went on leads anywhere. */
+const LAST_INSTANT = Date.parse('9999-12-31T23:59:59Z');
 
 /** True where this call put the note, or an earlier try of it may have; false where it was there. */
 export async function putNote(
@@ -89,5 +91,6 @@ export function reportAlive({ set }: BackupOptions, run: string, ports: AgentPor
 function etaOf(progress: Progress | null, began: number, now: Date): string | null {
   if (progress === null || progress.expectedBytes === null || progress.bytes === 0) return null;
   const left = Math.max(0, progress.expectedBytes - progress.bytes) / progress.bytes;
-  return instantText(new Date(now.getTime() + (now.getTime() - began) * left));
+  const end = now.getTime() + (now.getTime() - began) * left;
+  return end > LAST_INSTANT ? null : instantText(new Date(end));
 }

@@ -1,7 +1,7 @@
 /** Staging: the set's scripts and commands leave what they dump in a fresh folder that is then backed up. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, createWriteStream, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, createWriteStream, existsSync, readdirSync, statSync, type WriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OffsiteError } from '../../contract/errors.ts';
@@ -11,11 +11,12 @@ import { monotonicMilliseconds, timer } from '../../system/clock.ts';
 import { wholeEnvironment } from '../../system/environment.ts';
 import { killProcessGroup } from '../../system/process.ts';
 import { removeFolder } from '../state/files.ts';
+import { closeWhenQuiet } from './quiet.ts';
 
 /** Of each script's output, the end is kept: this much in the index, and a few lines in the manifest if allowed. */
 const MAX_OUTPUT = 64 * 2 ** 10;
 const ALERT_LINES = 20;
-const ALERT_BYTES = 2000;
+const ALERT_CHARACTERS = 2000;
 
 export interface StagedScript extends ScriptResult {
   /** The end of what it wrote to stdout and stderr, for the encrypted index. */
@@ -43,14 +44,15 @@ interface Task {
 
 /**
  * Makes `folder` anew (0700) and runs the scripts in name order, then the commands. Throws ScriptError at the first
- * that does not exit 0 in time, and `stage-empty` where nothing was left. `onEnd` hears of each that has ended.
+ * that does not exit 0 in time, and `stage-empty` where nothing was left. `onEnd` hears of each that has ended. The
+ * error's message shows the last lines of output only with `showsOutput`.
  */
 export async function stage(
   set: SetConfig,
   folder: string,
-  onEnd: (script: StagedScript) => void,
-  signal?: AbortSignal,
+  how: { onEnd: (script: StagedScript) => void; showsOutput: boolean; signal?: AbortSignal | undefined },
 ): Promise<void> {
+  const { onEnd, showsOutput, signal } = how;
   await removeFolder(folder);
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -62,7 +64,7 @@ export async function stage(
     signal?.throwIfAborted();
     const result = await run(task, folder, set, signal);
     onEnd(result.script);
-    if (result.error !== null) throw result.error;
+    if (result.why !== null) throw scriptError(task, result, showsOutput);
   }
   if (tasks.length > 0 && readdirSync(folder).length === 0) {
     throw new OffsiteError('stage-empty', `the scripts of the set left nothing in the staging folder`);
@@ -81,27 +83,39 @@ function scriptsOf(set: SetConfig): Task[] {
   // As run-parts(8) does, names that editors and package managers leave behind are no scripts.
   const isScript = (name: string) => !name.startsWith('.') && !/(~|\.bak|\.orig|\.dpkg-\w+|\.rpm\w+)$/.test(name);
   return names
-    .filter((name) => isScript(name) && statSync(join(folder, name)).isFile())
-    .map((name) => ({ name, label: join(folder, name), command: join(folder, name), args: [] }));
+    .map((name) => ({ name, label: join(folder, name), command: join(folder, name), args: [] }))
+    .filter(({ name, command }) => isScript(name) && isFile(command));
+}
+
+/** A link that leads nowhere may be a script that should have run. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch (cause) {
+    throw new OffsiteError('stage-failed', `${path} cannot be read: ${String(cause)}`, { cause });
+  }
 }
 
 function commandsOf(set: SetConfig): Task[] {
   return Object.entries(set.commands).map(([into, command], i) => ({
     name: `command:${i + 1}`,
     label: `the command for ${into}`,
-    command: '/bin/sh',
+    command: shell(),
     // A pipe must not hide that its first half failed; a shell without pipefail goes on without it.
     args: ['-c', `if (set -o pipefail) 2>/dev/null; then set -o pipefail; fi\n${command}`],
     into,
   }));
 }
 
+/** bash where it is, because /bin/sh is often a dash that has no pipefail. */
+const shell = (): string => ['/bin/bash', '/usr/bin/bash'].find((path) => existsSync(path)) ?? '/bin/sh';
+
 async function run(
   task: Task,
   folder: string,
   set: SetConfig,
   signal: AbortSignal | undefined,
-): Promise<{ script: StagedScript; error: ScriptError | null }> {
+): Promise<{ script: StagedScript; why: string | null; timedOut: boolean }> {
   const began = monotonicMilliseconds();
   const output = new Tail(MAX_OUTPUT);
   const { exitCode, why, timedOut } = await execute(task, folder, set.scriptTimeout, output, signal);
@@ -112,11 +126,14 @@ async function run(
     output: output.text(),
     ...(set.alertOutput && exitCode !== 0 ? { lastLines: lastLines(output.text()) } : {}),
   };
-  if (exitCode === 0) return { script, error: null };
-  const code = timedOut ? 'script-timeout' : 'script-failed';
-  const shown = lastLines(output.text());
+  return { script, why: exitCode === 0 ? null : why, timedOut };
+}
+
+function scriptError(task: Task, ended: Awaited<ReturnType<typeof run>>, showsOutput: boolean): ScriptError {
+  const { script, why, timedOut } = ended;
+  const shown = showsOutput ? lastLines(script.output) : '';
   const message = `${task.label} ${why}${shown === '' ? '' : `:\n${shown}`}`;
-  return { script, error: new ScriptError(code, message, script) };
+  return new ScriptError(timedOut ? 'script-timeout' : 'script-failed', message, script);
 }
 
 interface Ended {
@@ -172,29 +189,34 @@ async function ended(
   timedOut: () => boolean,
 ): Promise<Ended> {
   child.stderr?.on('data', (bytes: Buffer) => output.add(bytes));
-  const written =
-    task.into === undefined
-      ? undefined
-      : new Promise<void>((resolve, reject) => {
-          const file = createWriteStream(join(folder, task.into ?? ''), { mode: 0o600, flags: 'wx' });
-          child.stdout?.pipe(file).on('finish', resolve).on('error', reject);
-        });
-  if (written === undefined) child.stdout?.on('data', (bytes: Buffer) => output.add(bytes));
+  const file =
+    task.into === undefined ? null : createWriteStream(join(folder, task.into), { mode: 0o600, flags: 'wx' });
+  if (file === null) child.stdout?.on('data', (bytes: Buffer) => output.add(bytes));
+  const written = file === null ? undefined : writtenTo(file, child);
   const exit = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject);
     child.on('exit', (code, signalName) => {
-      // Whoever still holds the pipes open behind the script's back is killed, so that `close` comes.
+      // Whoever still holds the pipes open behind the script's back is killed, or else not waited for.
       killGroup(child);
-      const why = timedOut()
-        ? 'ran too long and was killed'
-        : code === null
-          ? `was killed by ${signalName}`
-          : `exited with ${code}`;
-      child.once('close', () => resolve({ exitCode: timedOut() ? null : code, why, timedOut: timedOut() }));
+      closeWhenQuiet(child, () => (file?.writableLength ?? 0) > 0, timedOut);
+      child.once('close', () => resolve(outcomeOf(code, signalName, timedOut())));
     });
   });
   const [result] = await Promise.all([exit, written]);
   return result;
+}
+
+function writtenTo(file: WriteStream, child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    file.on('finish', resolve).on('error', reject);
+    child.stdout?.pipe(file);
+    child.stdout?.on('close', () => file.end());
+  });
+}
+
+function outcomeOf(code: number | null, signalName: string | null, timedOut: boolean): Ended {
+  if (timedOut) return { exitCode: null, why: 'ran too long and was killed', timedOut };
+  return { exitCode: code, why: code === null ? `was killed by ${signalName}` : `exited with ${code}`, timedOut };
 }
 
 function killGroup(child: ChildProcess): void {
@@ -202,7 +224,9 @@ function killGroup(child: ChildProcess): void {
 }
 
 function lastLines(text: string): string {
-  return text.trimEnd().split('\n').slice(-ALERT_LINES).join('\n').slice(-ALERT_BYTES);
+  const lines = text.trimEnd().split('\n').slice(-ALERT_LINES).join('\n');
+  // Whole characters: half of one is no valid JSON.
+  return [...lines].slice(-ALERT_CHARACTERS).join('');
 }
 
 /** Keeps the end of a stream of bytes. */

@@ -73,7 +73,11 @@ export function readJournal(file: string): Unfinished | null {
     chain: begin.chain,
     recipients: begin.recipients,
     runs: of('attempt').map(({ run }) => run),
-    attempts: Math.max(0, ...of('attempt').map(({ attempt }) => attempt)),
+    // Whatever line is lost, a number that a key object or a part has is never used again.
+    attempts: [...of('attempt'), ...of('key')].reduce(
+      (last, { attempt }) => Math.max(last, attempt),
+      of('part').reduce((last, { line }) => Math.max(last, line[3]), 0),
+    ),
     nextNumber: [...of('number'), ...of('part')].reduce((next, { number }) => Math.max(next, number + 1), 0),
     keyObjects: of('key').map(({ attempt, key, size, sha256 }) => [attempt, key, size, sha256]),
     parts: of('part').map(({ kind, number, line, chunks }) => ({ kind, number, line, chunks })),

@@ -201,6 +201,7 @@ class BlockWriter {
   readonly #hash = createHash('sha256');
   #buffer = Buffer.allocUnsafe(2 ** 20);
   #used = 0;
+  #isOpen = true;
 
   constructor(file: string) {
     this.#descriptor = openSync(file, 'w', 0o600);
@@ -223,8 +224,10 @@ class BlockWriter {
     return this.#hash.digest('hex');
   }
 
+  /** A second call does nothing: another file may have the descriptor by then. */
   close(): void {
-    closeSync(this.#descriptor);
+    if (this.#isOpen) closeSync(this.#descriptor);
+    this.#isOpen = false;
   }
 
   #flush(): void {
@@ -277,26 +280,26 @@ export class StateWriter {
 
   /** Gives up: nothing is left. */
   async abandon(): Promise<void> {
-    try {
-      this.#entries.close();
-    } catch {
-      // Closed already.
-    }
+    this.#entries.close();
     await removeFolder(this.#folder);
   }
 }
 
 function writeChunks(file: string, chunks: Iterable<[string, Location]>): string {
   const writer = new BlockWriter(file);
-  for (const [digest, location] of chunks) {
-    const { source, part, frameOffset, frameLength, offset, length } = location;
-    const { buffer, at } = writer.reserve(CHUNK_RECORD);
-    buffer.write(digest, at, 32, 'base64');
-    [source, part, frameOffset, frameLength, offset, length].forEach((number, index) => {
-      buffer.writeUInt32LE(number, at + 32 + index * 4);
-    });
+  try {
+    for (const [digest, location] of chunks) {
+      const { source, part, frameOffset, frameLength, offset, length } = location;
+      const { buffer, at } = writer.reserve(CHUNK_RECORD);
+      buffer.write(digest, at, 32, 'base64');
+      [source, part, frameOffset, frameLength, offset, length].forEach((number, index) => {
+        buffer.writeUInt32LE(number, at + 32 + index * 4);
+      });
+    }
+    return writer.finish();
+  } finally {
+    writer.close();
   }
-  return writer.finish();
 }
 
 function guarded<T>(folder: string, work: () => T): T {

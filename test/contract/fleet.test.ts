@@ -145,6 +145,19 @@ describe('what is refused, with its field named', () => {
     read(leap, new Date('2027-03-01T00:00:00Z'));
   });
 
+  it('a policy of the name that is kept, a host without any of its sets, and a deadline that no command lives to see', () => {
+    const { weekly } = SAMPLE.policies;
+    says(
+      () => parseFleet({ ...SAMPLE, policies: { manual: weekly } }, 'fleet.yml', NOW),
+      'policies.manual: the name is kept',
+    );
+    says(
+      changePolicy({ hosts: ['carcosa', 'purr'], sets: ['data'] }),
+      'policies.weekly.hosts: purr has none of the sets data',
+    );
+    says(changePolicy({ deadline: '31d', incremental: undefined }), 'policies.weekly.deadline: must be 30d or less');
+  });
+
   it('a deadline longer than the shortest interval of the same cron', () => {
     says(
       changePolicy({ incremental: 'cron(0 0/6 * * ? *)' }),

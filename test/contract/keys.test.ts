@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { compactInstant } from '../../contract/ids.ts';
+import * as keys from '../../contract/keys.ts';
 import { type ObjectKey, objectKey, parseObjectKey, placesOfHost, runFolder, slotFolder } from '../../contract/keys.ts';
-import { anyKey, DUE, KINDS, keyOf, RUN, SPELLED } from './key-samples.ts';
+import { anyKey, DUE, FPR, KINDS, keyOf, PART, RUN, SHA, SPELLED } from './key-samples.ts';
 
 describe('build and parse are inverse', () => {
   for (const kind of KINDS) {
@@ -41,6 +42,37 @@ describe('folders', () => {
       objectKey({ kind: 'closed', due: DUE, policy: 'weekly' }).startsWith(slotFolder({ due: DUE, policy: 'weekly' })),
     );
     assert.equal(slotFolder({ due: DUE, policy: 'w' }), `slots/${compactInstant(DUE)}/w/`);
+  });
+
+  it('of one set, one host and one due minute hold what lies in them, and no neighbour', () => {
+    const folders: [folder: string, inside: ObjectKey, beside: ObjectKey][] = [
+      [
+        keys.runsOfSet('a', 'etc'),
+        { ...RUN, kind: 'manifest', prefix: 'a', set: 'etc' },
+        { ...RUN, kind: 'manifest', prefix: 'a', set: 'etc2' },
+      ],
+      [keys.setsOfPrefix('a'), { ...RUN, kind: 'started', prefix: 'a' }, { ...RUN, kind: 'started', prefix: 'ab' }],
+      [
+        keys.keysOfPrefix('a'),
+        { kind: 'host', prefix: 'a', fingerprint: FPR },
+        { kind: 'host', prefix: 'ab', fingerprint: FPR },
+      ],
+      [keys.rewrappedKeysOfRun(RUN), { kind: 'rewrapped-key', ...RUN, number: 1 }, { kind: 'accepted', ...RUN }],
+      [
+        keys.slotsOfDue(DUE),
+        { kind: 'closed', due: DUE, policy: 'w' },
+        { kind: 'closed', due: new Date(0), policy: 'w' },
+      ],
+      [keys.ALL_HOSTS, { kind: 'host', prefix: 'a', fingerprint: FPR }, { kind: 'latest', host: 'a', set: 'b' }],
+      [keys.ALL_RUNS, { kind: 'skipped', ...RUN }, { kind: 'index', ...PART, sha: SHA }],
+      [keys.ALL_SLOTS, { kind: 'expected', due: DUE, policy: 'w' }, { kind: 'audit-state' }],
+      [keys.ALL_ALERTS, { kind: 'alert', problem: 'missed.a.b' }, { kind: 'audit-state' }],
+      [keys.ALL_FLEET_VERSIONS, { kind: 'fleet-version', applied: DUE, sha: SHA }, { kind: 'fleet' }],
+    ];
+    for (const [folder, inside, beside] of folders) {
+      assert.ok(folder.endsWith('/') && objectKey(inside).startsWith(folder), folder);
+      assert.ok(!objectKey(beside).startsWith(folder), folder);
+    }
   });
 
   it('of a host hold what a host writes and nothing else', () => {

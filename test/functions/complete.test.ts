@@ -110,6 +110,33 @@ describe('a manifest', () => {
     assert.equal((await stack.problem('failed'))?.closed?.run, stack.host().last()?.run);
   });
 
+  test('whose event comes five times at once is judged and told once', async () => {
+    const { stack } = await twoNights();
+    const run = await stack
+      .at('2026-11-22T04:20:00Z')
+      .host()
+      .backUp({ slot: slot(D22), bytes: 1 });
+    const results = await Promise.all(Array.from({ length: 5 }, () => stack.completeRun(run)));
+    assert.deepEqual(
+      results.flatMap(({ errors }) => errors),
+      [],
+    );
+    assert.deepEqual(stack.messages(), ['SUSPECT carcosa/data since 2026-11-22 04:00 UTC: shrunk to 0%']);
+    assert.deepEqual(await sequences(stack), [3, 2, 2]);
+  });
+
+  test('that follows runs from before the fleet file changed: each is judged by the file of its own time', async () => {
+    const stack = await TestStack.of();
+    await stack
+      .at('2026-11-20T04:20:00Z')
+      .host()
+      .backUp({ slot: slot(D20) });
+    await stack.at('2026-11-20T20:00:00Z').apply(fleetFile({ carcosa: {} }, { nights: NIGHTLY }));
+    await stack.goodRun(D21, { policy: 'nights' });
+    assert.deepEqual(shown(await stack.verdict({ due: D20 })), ['complete']);
+    assert.deepEqual(shown(await stack.verdict({ due: D21, policy: 'nights' })), ['complete']);
+  });
+
   test('of nobody in the fleet file is nobody’s: no verdict, no alert', async () => {
     const stack = await TestStack.of();
     const { foreign } = await testKeys();

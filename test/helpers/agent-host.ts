@@ -56,6 +56,10 @@ export interface AgentOptions {
   readonly retries?: boolean;
   readonly recipients?: readonly PrivateKey['publicKey'][];
   readonly signal?: AbortSignal;
+  /** The clock is left as it is; else it is the due time at least. */
+  readonly keepsClock?: boolean;
+  /** For whom the job is; default this host. */
+  readonly node?: string;
 }
 
 export interface AgentEnd {
@@ -139,7 +143,7 @@ export class AgentHost implements Disposable {
   async run(options: AgentOptions = {}): Promise<AgentEnd> {
     const { standalone = false, sets = [SET], due = this.nextDue() } = options;
     const job = standalone ? null : await this.job(options, sets, due);
-    if (Date.parse(due) > this.clock.now().getTime()) this.clock.set(due);
+    if (!options.keepsClock && Date.parse(due) > this.clock.now().getTime()) this.clock.set(due);
     const [calls, notices, warnings]: [Call[], string[], string[]] = [[], [], []];
     let left: string[] = [];
     const fate = await simulate(options.saboteur ?? {}, async (life) => {
@@ -178,7 +182,7 @@ export class AgentHost implements Disposable {
     for (const set of sets) asked[set] = { ...(await this.known(set)), ...options.job };
     const type = options.type === 'full' ? 'full' : 'incremental';
     const deadline = options.deadline ?? '2026-12-31T00:00:00Z';
-    return { v: 1, policy: 'nightly', due, type, deadline, splay: 0, hosts: { [HOST]: asked } };
+    return { v: 1, policy: 'nightly', due, type, deadline, splay: 0, hosts: { [options.node ?? HOST]: asked } };
   }
 
   /** A run that must go well; remembers what it holds. */

@@ -1,6 +1,6 @@
 /** Chance that can be had again: its seed stands in the message of a test that fails. */
 
-import { randomInt } from 'node:crypto';
+import { createCipheriv, randomInt } from 'node:crypto';
 import { environmentVariable } from '../../system/environment.ts';
 
 /** Numbers in [0, 1), from $OFFSITE_TEST_SEED or a new seed. */
@@ -15,4 +15,10 @@ export function seededRandom(): { random: () => number; seed: number } {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
   return { random, seed };
+}
+
+/** Bytes that no compressor shortens, the same for the same name. */
+export function noise(name: string, length: number): Buffer {
+  const zeros = Buffer.alloc(length);
+  return createCipheriv('aes-128-ctr', Buffer.alloc(16, name), Buffer.alloc(16)).update(zeros);
 }

@@ -167,17 +167,21 @@ class Store:
         """A manifest that is validly signed by a registered key, and that key's fingerprint."""
         key = f"runs/{prefix}/{name}/{run_id}/manifest.json"
         envelope = self.get(key, 2 * 67108864)
-        for file in sorted(os.listdir(f"{self.root}/hosts/{prefix}"))[:100]:
-            match = re.fullmatch(r"([0-9A-F]{40})\.asc", file)
-            if match is None:
-                continue
-            ring = dearmor(self.get(f"hosts/{prefix}/{file}", 65536))
+        for fingerprint in self.fingerprints(prefix):
+            ring = dearmor(self.get(f"hosts/{prefix}/{fingerprint}.asc", 65536))
             payload, signer = payload_of(envelope, ring)
-            if signer == match[1]:
+            if signer == fingerprint:
                 value, payload, _ = signed_document(envelope, ring, "manifest", MANIFEST_FIELDS, key)
                 check_manifest(value, prefix, name, run_id)
                 return value, sha256(payload), signer
         raise Refused(f"{key} is not signed by any key registered for {prefix}")
+
+    def fingerprints(self, prefix):
+        """Of the keys that trust.json names, and of no more than 100 others that are registered."""
+        folder = f"{self.root}/hosts/{prefix}"
+        named = [key["fingerprint"] for key in self.trust["hosts"].get(prefix, {"keys": []})["keys"]]
+        there = [one[:-4] for one in os.listdir(folder) if re.fullmatch(r"[0-9A-F]{40}\.asc", one)]
+        return [one for one in named if one in there] + [one for one in there if one not in named][:100]
 
     def is_certified(self, manifest, signer):
         entry = self.trust["hosts"].get(manifest["prefix"])
@@ -242,10 +246,11 @@ def check_manifest(manifest, prefix, name, run_id):
         need(sources and sources[-1] == [manifest["chain"], run_id, None], "the last source is not the run itself")
         need(all(hash_ and one != run_id for _, one, hash_ in sources[:-1]), "a source without a hash")
     attempts = set()
-    for attempt, key, _, _ in manifest["keyObjects"]:
+    for attempt, key, _, digest in manifest["keyObjects"]:
         match = OBJECT_KEY.fullmatch(key)
         need(match and match[8] and match[1] == "meta" and [match[2], match[3]] == [prefix, name], "a foreign key object")
         need(int(match[8]) == attempt and attempt not in attempts, "a wrong key object, or two")
+        need(digest.startswith(match[9]), f"the hash of {key} is not the one in its name")
         attempts.add(attempt)
     seen, indexes = set(), []
     for key, _, digest, attempt in manifest["objects"]:

@@ -11,6 +11,7 @@ import {
   problemKind,
 } from '../../../contract/problem.ts';
 import type { Latest, Reason } from '../../../contract/verdict.ts';
+import { ALERT_CODES } from '../../../functions/rules/codes.ts';
 import { type Message, renderProblem, renderRecovery, type View } from '../../../functions/rules/render.ts';
 import {
   busy,
@@ -269,6 +270,23 @@ describe('messages', () => {
         kinds.some((name) => name.startsWith(kind)),
         kind,
       );
+  });
+
+  test('the commands in them are those of the command line', () => {
+    const real = /^offsite (backup( full)? --set|(runs|ls|accept|verify|check) .*--store|trust \S+ --fingerprint) /;
+    for (const message of Object.values(MESSAGES)) {
+      for (const [, command] of message().email.matchAll(/^ {4}(\S.*)$/gm)) assert.match(`${command} `, real);
+    }
+  });
+
+  test('every code has its next step, and words that fit a subject', () => {
+    for (const [kind, codes] of Object.entries(ALERT_CODES) as [ProblemKind, readonly string[]][]) {
+      for (const code of codes) {
+        const { email, subject } = renderProblem(problem(kind, [text(code, 'x')]), view);
+        assert.match(email, /^Next: {2}\S.*\n {4}offsite /m, code);
+        assert.ok(!subject.includes('-missing:') && !subject.endsWith(': '), subject);
+      }
+    }
   });
 
   test('whatever the names and reasons are, they can be sent, and name host, set and time', () => {

@@ -10,7 +10,7 @@ import { describe, it } from 'node:test';
 import { MemoryStore } from '../../../store/memory.ts';
 import { assertSameTree, forksIn, manifestsOf, treeOf } from '../../helpers/agent-check.ts';
 import { AgentHost, type AgentOptions, copyOf, HOST } from '../../helpers/agent-host.ts';
-import { seededRandom } from '../../helpers/agent-random.ts';
+import { noise, seededRandom } from '../../helpers/agent-random.ts';
 
 function prepare(): AgentHost {
   const host = new AgentHost();
@@ -23,6 +23,19 @@ async function withChain(): Promise<AgentHost> {
   await host.good({ type: 'full' });
   host.write({ 'a/one': 'uno', 'b/four': Buffer.alloc(1000, 'four') });
   await host.good();
+  return host;
+}
+
+/** A full that died before its index, with parts in the store. */
+async function withUnfinishedFull(): Promise<AgentHost> {
+  const host = prepare();
+  for (const name of ['n1', 'n2', 'n3']) host.write({ [name]: noise(name, 300_000) });
+  host.config = { ...host.config, partSize: 2 ** 18 };
+  const { died } = await host.run({
+    type: 'full',
+    saboteur: { before: ({ name, path }) => (name === 'put' && path.includes('/index-') ? 'die' : undefined) },
+  });
+  assert.ok(died);
   return host;
 }
 
@@ -106,14 +119,27 @@ describe('a file of state or identity that is damaged', () => {
   });
 
   it('while a full is unfinished', async () => {
-    using host = prepare();
-    host.config = { ...host.config, partSize: 2 ** 16 };
-    const { died } = await host.run({
-      type: 'full',
-      saboteur: { before: ({ name, path }) => (name === 'put' && path.includes('/index-') ? 'die' : undefined) },
-    });
-    assert.ok(died);
+    using host = await withUnfinishedFull();
     await damageEverything(host, { type: 'full' }, /^state/);
+  });
+
+  it('a journal that lost any one of its lines, or ends behind any', async () => {
+    using host = await withUnfinishedFull();
+    const journal = join(host.stateOf(), 'full.jsonl');
+    const lines = readFileSync(journal, 'utf8').trimEnd().split('\n');
+    assert.ok(lines.length > 8, `${lines.length} lines`);
+    const tree = treeOf(host.source);
+    const rollBack = await host.checkpoint();
+    for (const [i] of lines.entries()) {
+      for (const kept of [lines.toSpliced(i, 1), lines.slice(0, i)]) {
+        await rollBack();
+        writeFileSync(journal, kept.map((line) => `${line}\n`).join(''));
+        const [result] = (await host.run({ type: 'full' })).results;
+        assert.equal(result?.error?.message, undefined, `line ${i + 1}`);
+        host.trees.set(result?.run ?? '', tree);
+        await host.assertSound({ numbersTwice: true });
+      }
+    }
   });
 
   it('while a manifest is on its way', async () => {
@@ -277,13 +303,7 @@ describe('another store under the same host', () => {
     });
 
     it(`gets no part that only the old one has, ${how}`, async () => {
-      using host = prepare();
-      const { died } = await host.run({
-        type: 'full',
-        standalone,
-        saboteur: { before: ({ name, path }) => (name === 'put' && path.includes('/index-') ? 'die' : undefined) },
-      });
-      assert.ok(died);
+      using host = await withUnfinishedFull();
       host.store = new MemoryStore({ clock: host.clock, url: 'memory:another' });
       await host.good({ type: 'full', standalone });
       await host.assertSound();

@@ -24,17 +24,15 @@ import type { RunResult } from '../../../host-agent/run/outcome.ts';
 import { assertSameTree, assertSound, restored, type Tree, treeOf } from '../../helpers/agent-check.ts';
 import type { Call, Saboteur } from '../../helpers/agent-faults.ts';
 import { AgentHost, SET } from '../../helpers/agent-host.ts';
-import { seededRandom } from '../../helpers/agent-random.ts';
+import { noise } from '../../helpers/agent-random.ts';
 
-const { random } = seededRandom();
-const noise = (length: number) => Buffer.from(Array.from({ length }, () => Math.floor(random() * 256)));
 /** Larger than two windows of the reader, so that a change in the middle meets it between two reads. */
-const BIG = Buffer.alloc(12 * 2 ** 20, noise(4096));
+const BIG = noise('big', 12 * 2 ** 20);
 
 function prepare(): AgentHost {
   const host = new AgentHost();
   // The largest file, so that no gate minds what becomes of the others.
-  host.write({ 'a/before': noise(50_000), 'b/it': 'it, as the scan sees it', 'c/behind': 'behind' });
+  host.write({ 'a/before': noise('before', 50_000), 'b/it': 'it, as the scan sees it', 'c/behind': 'behind' });
   return host;
 }
 

@@ -1,18 +1,12 @@
 /** The store fails: replies that are lost, puts that are refused, no room; and fulls that take several agents. */
 
 import assert from 'node:assert/strict';
-import { createCipheriv } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { parseObjectKey } from '../../../contract/keys.ts';
 import { adoptedOf, assertSound, treeOf } from '../../helpers/agent-check.ts';
 import type { Call, Saboteur } from '../../helpers/agent-faults.ts';
 import { AgentHost, type AgentOptions } from '../../helpers/agent-host.ts';
-
-/** Bytes that no compressor shortens, the same for the same name. */
-function noise(name: string, length: number): Buffer {
-  const key = Buffer.alloc(16, name);
-  return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length));
-}
+import { noise } from '../../helpers/agent-random.ts';
 
 function prepare(): AgentHost {
   const host = new AgentHost();
