@@ -1,12 +1,15 @@
 /** All of the stack's tests, in the one process that has the emulator and the stand-in. */
 
-import { after } from 'node:test';
+import { test } from 'node:test';
 import { deployments } from './cases/deployments.stack.ts';
 import { emulator } from './cases/emulator.stack.ts';
 import { orchestration } from './cases/orchestration.stack.ts';
 import { standIn } from './cases/stand-in.stack.ts';
 import { DeployedStack } from './harness/stack.ts';
 import { startWorld, type World } from './harness/world.ts';
+
+/** run.ts knows by it that all is told. */
+const LAST = 'everything is taken down';
 
 const world: Promise<World> = startWorld();
 let stack: Promise<DeployedStack> | undefined;
@@ -25,4 +28,4 @@ standIn(() => world);
 orchestration(deployed);
 deployments(() => world, deployed);
 
-after(async () => (await world).stop());
+test(LAST, async () => (await world).stop());

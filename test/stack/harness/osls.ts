@@ -1,6 +1,6 @@
 /** The real service, deployed by the real osls to whatever answers at the gateway. */
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDocument, YAMLSeq } from 'yaml';
 import { wholeEnvironment } from '../../../system/environment.ts';
@@ -9,8 +9,8 @@ import { type Finished, runToEnd } from './children.ts';
 import { REGION, ROOT_KEY } from './ministack.ts';
 import { ROOT } from './python.ts';
 
-/** osls wants its config beside the service's files; this one is the real serverless.yml and the shim. */
-const CONFIG = '.serverless-under-test.yml';
+/** What packaging needs nothing of, or what is linked instead. */
+const ELSEWHERE = ['node_modules', 'test', 'docs', 'bench'];
 const LIMIT = 3 * 60_000;
 
 export interface Deployment {
@@ -44,29 +44,41 @@ export async function remove(parameters: Parameters, where: Where): Promise<void
 }
 
 async function osls(command: 'deploy' | 'remove', parameters: Parameters, where: Where): Promise<Finished> {
-  const service = parseDocument(readFileSync(join(ROOT, 'serverless.yml'), 'utf8'));
+  const service = serviceIn(join(where.folder, 'service'));
+  const words = [command, '--region', REGION, '--verbose'];
+  for (const [name, value] of Object.entries(parameters)) words.push('--param', `${name}=${value}`);
+  return runToEnd(process.execPath, [join(ROOT, 'node_modules/osls/bin/serverless.js'), ...words], {
+    cwd: service,
+    limit: LIMIT,
+    env: {
+      ...wholeEnvironment(),
+      AWS_ENDPOINT_URL: where.endpoint,
+      AWS_ACCESS_KEY_ID: ROOT_KEY.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: ROOT_KEY.secretAccessKey,
+      AWS_REGION: REGION,
+      OFFSITE_STACK_SHIM: where.folder,
+      SLS_TELEMETRY_DISABLED: '1',
+    },
+  });
+}
+
+/** The project as it is checked out, in a folder of its own, and with the shim among its plugins. */
+function serviceIn(folder: string): string {
+  if (existsSync(folder)) return folder;
+  mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(ROOT)) {
+    if (!name.startsWith('.') && !ELSEWHERE.includes(name)) {
+      cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+    }
+  }
+  cpSync(join(ROOT, 'test/stack/shim'), join(folder, 'test/stack/shim'), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  const file = join(folder, 'serverless.yml');
+  const service = parseDocument(readFileSync(file, 'utf8'));
   const plugins = service.get('plugins') ?? new YAMLSeq();
   if (!(plugins instanceof YAMLSeq)) throw new Error('serverless.yml: plugins is no list');
   plugins.add('./test/stack/shim/osls-plugin.ts');
   service.set('plugins', plugins);
-  writeFileSync(join(ROOT, CONFIG), service.toString({ lineWidth: 0 }));
-  const words = [command, '--config', CONFIG, '--region', REGION, '--verbose'];
-  for (const [name, value] of Object.entries(parameters)) words.push('--param', `${name}=${value}`);
-  try {
-    return await runToEnd(process.execPath, [join(ROOT, 'node_modules/osls/bin/serverless.js'), ...words], {
-      cwd: ROOT,
-      limit: LIMIT,
-      env: {
-        ...wholeEnvironment(),
-        AWS_ENDPOINT_URL: where.endpoint,
-        AWS_ACCESS_KEY_ID: ROOT_KEY.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: ROOT_KEY.secretAccessKey,
-        AWS_REGION: REGION,
-        OFFSITE_STACK_SHIM: where.folder,
-        SLS_TELEMETRY_DISABLED: '1',
-      },
-    });
-  } finally {
-    rmSync(join(ROOT, CONFIG), { force: true });
-  }
+  writeFileSync(file, service.toString({ lineWidth: 0 }));
+  return folder;
 }

@@ -1,17 +1,40 @@
-"""Loaded by the emulator's Python (PYTHONPATH). Its policies are enforced, but it knows one condition key of S3 too few:
-`s3:if-none-match`, on which "put if absent" rests. It is added to the request's context, from the request's header."""
+"""Loaded by the emulator's Python (PYTHONPATH). It enforces IAM policies, with two gaps that these policies rest on:
 
-from ministack.core import iam_actions
+- it knows no policy variable: `${aws:userid}` in a resource is put in here, from the caller that it resolved itself;
+- it does not know S3's condition key `s3:if-none-match`: it is put into the context here, from the request's header.
 
-_original = iam_actions._s3_object_context
+Everything else about who may do what is the emulator's own."""
+
+from dataclasses import replace
+
+from ministack.core import iam_actions, iam_evaluator
+
+_s3_object_context = iam_actions._s3_object_context
+_first_match = iam_evaluator._first_match
 
 
 def _with_if_none_match(iam_action, query_params, path, headers):
-    context = _original(iam_action, query_params, path, headers)
+    context = _s3_object_context(iam_action, query_params, path, headers)
     value = (headers or {}).get("if-none-match")
     if iam_action == "s3:PutObject" and value is not None:
         context["s3:if-none-match"] = value
     return context
 
 
+def _with_userid(ctx, stmts, effect):
+    userid = ctx.principal_keys.get("aws:userid")
+
+    def put_in(resources):
+        # A variable without a value makes the statement match nothing.
+        known = [one for one in resources if "${aws:userid}" not in one or userid]
+        return [one.replace("${aws:userid}", userid or "") for one in known]
+
+    told = [
+        replace(stmt, resources=put_in(stmt.resources) or ["arn:aws:none"]) if stmt.resources else stmt
+        for stmt in stmts
+    ]
+    return _first_match(ctx, told, effect)
+
+
 iam_actions._s3_object_context = _with_if_none_match
+iam_evaluator._first_match = _with_userid
