@@ -26,6 +26,10 @@ export class FakeAws {
   readonly emitted: Json[] = [];
   readonly rules = new Map<string, Json>();
   readonly targets = new Map<string, Json[]>();
+  /** Codes of errors that the next requests of an action end with; one each. */
+  readonly faults = new Map<string, string[]>();
+  /** Rules and nodes on one page of a list. */
+  pageSize = 100;
   /** What STS says of whoever asks. */
   identity = { UserId: '', Arn: '' };
   readonly #s3: S3Server;
@@ -114,10 +118,16 @@ export class FakeAws {
   }
 
   #json({ action }: Asked, input: Json): Json {
+    const fault = this.faults.get(action)?.shift();
+    if (fault !== undefined) throw new ServiceError(fault);
     const rule = String(input.Rule ?? input.Name);
     switch (action) {
       case 'ssm:DescribeInstanceInformation':
-        return { InstanceInformationList: [...this.nodes].map((InstanceId) => ({ InstanceId })) };
+        return this.#page(
+          'InstanceInformationList',
+          [...this.nodes].map((InstanceId) => ({ InstanceId })),
+          input,
+        );
       case 'ssm:SendCommand':
         if ((input.InstanceIds as string[]).some((id) => !this.nodes.has(id)))
           throw new ServiceError('InvalidInstanceId');
@@ -134,9 +144,11 @@ export class FakeAws {
         this.emitted.push(...(input.Entries as Json[]));
         return { FailedEntryCount: 0, Entries: [{ EventId: '1' }] };
       case 'events:ListRules':
-        return {
-          Rules: [...this.rules.values()].filter(({ Name }) => String(Name).startsWith(String(input.NamePrefix))),
-        };
+        return this.#page(
+          'Rules',
+          [...this.rules.values()].filter(({ Name }) => String(Name).startsWith(String(input.NamePrefix))),
+          input,
+        );
       case 'events:DescribeRule':
         if (!this.rules.has(rule)) throw new ServiceError('ResourceNotFoundException');
         return this.rules.get(rule) ?? {};
@@ -158,6 +170,12 @@ export class FakeAws {
       default:
         throw new Error(`${action} is not known to this stand-in`);
     }
+  }
+
+  #page(name: string, items: readonly object[], { NextToken: token }: Json): Json {
+    const start = Number(token ?? 0);
+    const end = start + this.pageSize;
+    return { [name]: items.slice(start, end), ...(end < items.length ? { NextToken: String(end) } : {}) };
   }
 }
 
