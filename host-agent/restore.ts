@@ -28,7 +28,6 @@ import { WithoutContent } from './restore/without-content.ts';
 export { catFile } from './restore/cat.ts';
 export type { RestoreReport } from './restore/outcome.ts';
 export { type PlanSummary, planRestore, type RestorePlan } from './restore/plan.ts';
-export type { RestoreError } from './restore/report.ts';
 
 export interface RestoreProgress {
   /** Files and bytes that are complete, of how many. */

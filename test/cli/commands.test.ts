@@ -521,7 +521,7 @@ describe('restore', () => {
     assert.deepEqual(Object.keys(oneDocument(dry)), ['plan', 'problems']);
     const kept = ended(await offsite([...words, '--json']), 3);
     const report = oneDocument<{ run: string; errors: { path: string; code: string }[] }>(kept);
-    assert.deepEqual(Object.keys(report).sort(), ['bytes', 'errors', 'files', 'notSet', 'run', 'verified']);
+    for (const name of ['run', 'files', 'bytes', 'verified', 'notSet', 'errors']) assert.ok(name in report, name);
     assert.deepEqual(
       report.errors.map(({ path }) => path),
       [GREETING],

@@ -179,7 +179,11 @@ export class AgentHost implements Disposable {
 
   async job(options: AgentOptions, sets: readonly string[], due: string): Promise<Job> {
     const asked: Record<string, SetJob> = {};
-    for (const set of sets) asked[set] = { ...(await this.known(set)), ...options.job };
+    for (const set of sets) {
+      const { head, base } = options.job ?? {};
+      const known = head === undefined || base === undefined ? await this.known(set) : { head, base };
+      asked[set] = { ...known, ...options.job };
+    }
     const type = options.type === 'full' ? 'full' : 'incremental';
     const deadline = options.deadline ?? '2026-12-31T00:00:00Z';
     return { v: 1, policy: 'nightly', due, type, deadline, splay: 0, hosts: { [options.node ?? HOST]: asked } };

@@ -45,7 +45,7 @@ async function tests(): Promise<void> {
 
     it('run no more as zombies', async () => {
       // The shell becomes `sleep`, which never collects its child.
-      const parent = spawn('sh', ['-c', 'sh -c "exit 0" & echo $!; exec sleep 30'], {
+      const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 30'], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       const pid = Number(String((await once(parent.stdout, 'data'))[0]));

@@ -75,7 +75,7 @@ test('a signal given before it begins', async () => {
 
 test('killed at several moments, and continued', async () => {
   using sandbox = new Sandbox();
-  const { made, whole } = manyParts(6 * 2 ** 20);
+  const { made, whole } = manyParts(2 * 2 ** 20);
   const { run } = await made.write();
   const job = { ...(await publish(host, `${sandbox.root}/store`)), run, target: sandbox.target, workers: 2 };
   for (const files of [1, 70, 150]) {
