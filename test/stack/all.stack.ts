@@ -3,7 +3,9 @@
 import { test } from 'node:test';
 import { deployments } from './cases/deployments.stack.ts';
 import { emulator } from './cases/emulator.stack.ts';
+import { failures } from './cases/failures.stack.ts';
 import { orchestration } from './cases/orchestration.stack.ts';
+import { rights } from './cases/rights.stack.ts';
 import { standIn } from './cases/stand-in.stack.ts';
 import { DeployedStack } from './harness/stack.ts';
 import { startWorld, type World } from './harness/world.ts';
@@ -26,6 +28,8 @@ const deployed = async (): Promise<DeployedStack> => {
 emulator(() => world);
 standIn(() => world);
 orchestration(deployed);
+failures(deployed);
+rights(deployed);
 deployments(() => world, deployed);
 
 test(LAST, async () => (await world).stop());

@@ -46,7 +46,7 @@ export function orchestration(deployed: () => Promise<DeployedStack>): void {
       hosts.ghost = await enrol(stack, { name: 'ghost', node: NODES.ghost });
       hosts.ghost.online = false;
       for (const node of ASLEEP) knownToSsm(stack, node).online = false;
-      await trust(stack, ['alpha', 'beta', 'ghost']);
+      await trust(stack, Object.values(NODES));
     });
 
     await step('a fleet file is put: reconcile makes its rules, and no others', async () => {

@@ -69,10 +69,10 @@ export async function renewCredentials(stack: DeployedStack, host: SimulatedHost
   host.giveCredentials(await stack.world.aws.assumeRole(stack.outputs.HostRoleName ?? '', host.node));
 }
 
-/** Certifies the hosts' signing keys, as the operator at home. */
-export async function trust(stack: DeployedStack, names: readonly string[]): Promise<void> {
+/** Certifies the signing keys of these nodes, as the operator at home. */
+export async function trust(stack: DeployedStack, nodes: readonly string[]): Promise<void> {
   const { privateKey } = stack.world.operator;
-  await offsite(['trust', ...names, '--yes', '--store', stack.outputs.Store ?? '', '--key', privateKey]);
+  await offsite(['trust', ...nodes, '--yes', '--store', stack.outputs.Store ?? '', '--key', privateKey]);
 }
 
 /** Puts a fleet file into force that was applied at `applied`, which may be past. */

@@ -78,8 +78,9 @@ export class Gateway {
     const answer = stood ?? (await this.#passOn(request, url, rawHeaders));
     if (asked !== null) this.#record(asked, principal, answer.status);
     if (asked?.action.startsWith('sts:Assume') === true) this.#learn(answer.body.toString('utf8'));
-    response.writeHead(answer.status, answer.headers);
-    response.end(method === 'HEAD' ? undefined : answer.body);
+    const { status, headers: answered, body } = answer;
+    if (method === 'HEAD') response.writeHead(status, answered).end();
+    else response.writeHead(status, [...answered, 'content-length', String(body.length)]).end(body);
   }
 
   async #standInsAnswer(asked: Asked, request: SeenRequest): Promise<Passed | null> {
@@ -90,10 +91,11 @@ export class Gateway {
   }
 
   /** A connection for each request: the emulator drops idle ones now and then. */
-  #passOn({ method, body }: SeenRequest, path: string, rawHeaders: readonly string[]): Promise<Passed> {
+  #passOn({ method, body, headers: asked }: SeenRequest, path: string, rawHeaders: readonly string[]): Promise<Passed> {
     const headers = withoutHopByHop(rawHeaders);
-    // The emulator takes this for the scheme that the caller used, which policies ask for.
-    headers.push('x-forwarded-proto', 'https', 'connection', 'close', 'content-length', String(body.length));
+    // The emulator takes this for the scheme that the caller used, which policies ask for. A test may ask for another.
+    const scheme = asked['x-offsite-scheme'] ?? 'https';
+    headers.push('x-forwarded-proto', scheme, 'connection', 'close', 'content-length', String(body.length));
     return new Promise((resolve, reject) => {
       const options = { host: '127.0.0.1', port: this.#upstream, method, path, headers, agent: false };
       const outgoing = sendOn(options, (answer) => {
