@@ -6,8 +6,13 @@ import { FreshCredentials } from '../store/s3-credentials.ts';
 import { s3Error } from '../store/s3-errors.ts';
 import type { S3Location } from '../store/url.ts';
 import { environmentVariable } from '../system/environment.ts';
-import type { Identity } from './caller.ts';
 
+export interface Identity {
+  readonly userId: string;
+  readonly arn: string;
+}
+
+/** Milliseconds. */
 const CONNECT = 5_000;
 const ANSWER = 20_000;
 

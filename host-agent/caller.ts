@@ -9,6 +9,7 @@
 import { OffsiteError } from '../contract/errors.ts';
 import { isPrefix, isPrefixOfNode } from '../contract/ids.ts';
 import { parseStoreUrl } from '../store/url.ts';
+import type { Identity } from './caller-identity.ts';
 
 export interface Caller {
   readonly prefix: string;
@@ -19,12 +20,6 @@ export interface CallerOptions {
   readonly node?: string | null;
   /** True where the caller must be a host on AWS. */
   readonly aws?: boolean;
-}
-
-/** What STS says of the credentials here. */
-export interface Identity {
-  readonly userId: string;
-  readonly arn: string;
 }
 
 /** Node ids of EC2 and of hybrid activations. */

@@ -1,7 +1,7 @@
 /** The service as `osls package` makes it: without credentials, without a network, once for each test process. */
 
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, statSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +27,7 @@ export async function packaged(parameters: Record<string, string> = {}): Promise
   const options = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
   const began = performance.now();
   await run(join(ROOT, 'node_modules/.bin/osls'), ['package', '--package', folder, ...options], {
-    cwd: ROOT,
+    cwd: service(),
     env: environment(),
   }).catch((error: { stdout: string; stderr: string }) => {
     throw new Error(`${error.stdout}${error.stderr}`);
@@ -50,6 +50,22 @@ let once: Promise<Packaged> | undefined;
 export function packagedByDefault(): Promise<Packaged> {
   once ??= packaged();
   return once;
+}
+
+/** What packaging needs nothing of, or what is linked instead. */
+const ELSEWHERE = ['node_modules', 'test', 'docs', 'bench'];
+let copied: string | undefined;
+
+/** The project in a folder of this process's own: osls keeps its intermediate files in the service's folder. */
+function service(): string {
+  if (copied !== undefined) return copied;
+  copied = mkdtempSync(join(tmpdir(), 'offsite-service-'));
+  for (const name of readdirSync(ROOT)) {
+    if (name.startsWith('.') || ELSEWHERE.includes(name)) continue;
+    cpSync(join(ROOT, name), join(copied, name), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(copied, 'node_modules'));
+  return copied;
 }
 
 /** No credentials of any kind; and whoever opens a connection dies. */
