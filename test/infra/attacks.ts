@@ -140,6 +140,7 @@ const byEveryFunction = (who: string): Attack[] => [
   ]),
   { who, what: 'writes trust.json', action: 's3:PutObject', resource: `${BUCKET}/config/trust.json` },
   { who, what: 'accepts a run', action: 's3:PutObject', resource: `${BUCKET}/accepted/x`, conditions: ABSENT },
+  { who, what: 'reads without TLS', action: 's3:GetObject', resource: `${BUCKET}/config/fleet.json`, tls: false },
   { who, what: 'decrypts', action: 'kms:Decrypt', resource: arn('kms', 'key/1') },
   { who, what: 'changes the lifecycle', action: 's3:PutLifecycleConfiguration', resource: BUCKET },
   { who, what: 'tells another topic', action: 'sns:Publish', resource: arn('sns', 'other') },

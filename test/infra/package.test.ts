@@ -159,7 +159,7 @@ describe('the bucket', () => {
     );
     for (const rule of rules) assert.equal('ExpirationInDays' in rule, false, 'nothing current ever expires by itself');
     assert.ok(rules.some((rule) => 'AbortIncompleteMultipartUpload' in rule));
-    assert.ok(rules.some((rule) => 'NoncurrentVersionExpiration' in rule && rule.Prefix === undefined));
+    assert.ok(rules.some((rule) => 'NoncurrentVersionExpiration' in rule && rule.Prefix === ''));
   });
 
   test('stays with its policy, the hosts’ role and what hangs on it, whatever becomes of the stack', () => {
