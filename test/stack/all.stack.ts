@@ -5,6 +5,7 @@ import { deployments } from './cases/deployments.stack.ts';
 import { emulator } from './cases/emulator.stack.ts';
 import { failures } from './cases/failures.stack.ts';
 import { orchestration } from './cases/orchestration.stack.ts';
+import { recorded } from './cases/recorded.stack.ts';
 import { rights } from './cases/rights.stack.ts';
 import { standIn } from './cases/stand-in.stack.ts';
 import { DeployedStack } from './harness/stack.ts';
@@ -31,5 +32,6 @@ orchestration(deployed);
 failures(deployed);
 rights(deployed);
 deployments(() => world, deployed);
+recorded(deployed);
 
 test(LAST, async () => (await world).stop());
