@@ -1,7 +1,7 @@
 /** The service as `osls package` makes it: without credentials, without a network, once for each test process. */
 
 import { execFile } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,7 +23,7 @@ export interface Packaged {
 
 /** Packages with these `--param`s. Rejects with what osls said. */
 export async function packaged(parameters: Record<string, string> = {}): Promise<Packaged> {
-  const folder = mkdtempSync(join(tmpdir(), 'offsite-package-'));
+  const folder = temporaryFolder('package');
   const options = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
   const began = performance.now();
   await run(join(ROOT, 'node_modules/.bin/osls'), ['package', '--package', folder, ...options], {
@@ -52,6 +52,13 @@ export function packagedByDefault(): Promise<Packaged> {
   return once;
 }
 
+/** Gone when the process ends. */
+export function temporaryFolder(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `offsite-${name}-`));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
 /** What packaging needs nothing of, or what is linked instead. */
 const ELSEWHERE = ['node_modules', 'test', 'docs', 'bench'];
 let copied: string | undefined;
@@ -59,7 +66,7 @@ let copied: string | undefined;
 /** The project in a folder of this process's own: osls keeps its intermediate files in the service's folder. */
 function service(): string {
   if (copied !== undefined) return copied;
-  copied = mkdtempSync(join(tmpdir(), 'offsite-service-'));
+  copied = temporaryFolder('service');
   for (const name of readdirSync(ROOT)) {
     if (name.startsWith('.') || ELSEWHERE.includes(name)) continue;
     cpSync(join(ROOT, name), join(copied, name), { recursive: true });

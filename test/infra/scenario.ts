@@ -4,8 +4,7 @@
  */
 
 import { execFile } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -16,7 +15,7 @@ import { generateOperatorKey } from '../../pgp/keys.ts';
 import { putFleet } from '../../repository/fleet.ts';
 import { openStore } from '../../store/wire.ts';
 import { FakeAws } from './fake-aws.ts';
-import { packagedByDefault } from './packaged.ts';
+import { packagedByDefault, temporaryFolder } from './packaged.ts';
 import { ACCOUNT, REGION, type Resource, resolved } from './template.ts';
 
 const run = promisify(execFile);
@@ -47,7 +46,7 @@ export async function scenario(): Promise<Scenario> {
   const resources = resolved(template);
   const bucket = String(resources.Bucket?.Properties.BucketName);
   const aws = await FakeAws.start(bucket);
-  const folder = mkdtempSync(join(tmpdir(), 'offsite-scenario-'));
+  const folder = temporaryFolder('scenario');
   const operator = await generateOperatorKey({ name: 'Jo Doe', email: 'jo@example.org', now: new Date('2020-01-01') });
   writeFileSync(join(folder, 'operator.asc'), operator.publicArmored);
   process.env.AWS_ENDPOINT_URL = aws.endpoint;
