@@ -1,6 +1,7 @@
 /** Options that several commands share. */
 
 import { type Command, InvalidArgumentError } from 'commander';
+import { OffsiteError } from '../contract/errors.ts';
 import type { RunQuery } from '../repository/select-run.ts';
 
 /** `--key`, `--passphrase-file`. */
@@ -34,7 +35,10 @@ export interface RunOptions {
   trust?: string[];
 }
 
-export const queryOf = (run: string, { host, set, at }: RunOptions): RunQuery => ({ run, host, set, at });
+export function queryOf(run: string, { host, set, at }: RunOptions): RunQuery {
+  if (at !== undefined && run !== 'latest') throw new OffsiteError('usage', '--at goes with latest alone');
+  return { run, host, set, at };
+}
 
 /** A time on the command line; a date alone means its end. UTC unless it says otherwise. */
 function parseTime(text: string): Date {

@@ -64,10 +64,7 @@ async function checkAges(
   believing: Believing,
   { fleet, known, now, maxAge }: { fleet: Fleet | null; known: KnownSet[]; now: Date; maxAge: number },
 ): Promise<CheckedSet[]> {
-  const watched =
-    fleet === null
-      ? known.map((one) => ({ host: displayName(one), node: one.prefix, set: one.set }))
-      : watchedSets(fleet);
+  const watched = fleet === null ? knownOrCertified(believing, known) : watchedSets(fleet);
   const checked: CheckedSet[] = [];
   for (const { host, node, set } of watched) {
     const good = await goodRuns(
@@ -84,6 +81,15 @@ async function checkAges(
     checked.push({ host, set, newest, slot: null, problem });
   }
   return checked;
+}
+
+/** Without a fleet file: what the store holds, and every certified host that it holds nothing of any more. */
+function knownOrCertified({ trust }: Believing, known: KnownSet[]): { host: string; node: string; set: string }[] {
+  const there = known.map((one) => ({ host: displayName(one), node: one.prefix, set: one.set }));
+  const gone = Object.entries(trust?.trust.hosts ?? {}).filter(
+    ([prefix]) => !known.some((one) => one.prefix === prefix),
+  );
+  return [...there, ...gone.map(([prefix, { name }]) => ({ host: name, node: prefix, set: '-' }))];
 }
 
 function watchedSets(fleet: Fleet): { host: string; node: string; set: string }[] {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Restores a run of an Offsite repository without Offsite: with gpg, gpgv, zstd, jq and GNU coreutils alone.
+# Restores a run of an Offsite repository without Offsite: with gpg, gpgv, zstd, jq, sed and GNU coreutils alone.
 # README.txt beside this script says how to use it; docs/format.md of the project describes everything it reads.
 #
 # Order of belief: the operator's key (yours) > trust.json > the host's key > the manifest > size and SHA-256 of every
@@ -377,4 +377,4 @@ tac "$work/entries" | while IFS=$tab read -r type mode uid gid mtime _ _ _ _ pat
 done
 sed -n "s/^W$tab/recover: not as it was: /p" "$work/plan" >&2
 say "$(wc -l <"$work/entries") entries restored in $to, every byte verified"
-! grep -q "^W$tab" "$work/plan" || exit 3
+[ -z "$(sed -n "/^W$tab/p" "$work/plan" | head -n 1)" ] || exit 3

@@ -49,6 +49,9 @@ Examples:
 
 async function backup(type: 'auto' | 'full' | 'incremental', options: Options, context: Context): Promise<void> {
   const { output, clock, signal } = context;
+  if (context.options.store !== undefined) {
+    throw new OffsiteError('usage', '--store goes without backup: a host backs up to the store of its config');
+  }
   const config = context.config();
   const job = options.job === undefined ? null : decodeJob(options.job);
   if (job !== null && options.set !== undefined)

@@ -467,7 +467,7 @@ def safe(path):
 
 
 def extract(reader, entry, folder, links, leaf):
-    """Section 14, without owners."""
+    """Section 14: everything but the attributes."""
     path = safe(raw(entry, "path"))
     need(leaf is None or not path.startswith(leaf + b"/"), f"{path!r} lies under something that is no directory")
     target, kind = folder + b"/" + path, entry["type"]
@@ -495,6 +495,8 @@ def extract(reader, entry, folder, links, leaf):
 
 
 def set_attributes(entry, target):
+    if os.geteuid() == 0:
+        os.chown(target, entry["uid"], entry["gid"], follow_symlinks=False)
     if entry["type"] != "symlink":
         os.chmod(target, entry["mode"])
     seconds, _, nanoseconds = entry["mtime"].partition(".")

@@ -6,6 +6,7 @@ import {
   appendFileSync,
   chmodSync,
   ftruncateSync,
+  lchownSync,
   linkSync,
   lstatSync,
   lutimesSync,
@@ -140,6 +141,8 @@ export class RealRepository implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    // A directory in it forbids even its owner to write.
+    spawnSync('chmod', ['-R', 'u+rwX', this.root]);
     rmSync(this.root, { recursive: true, force: true });
   }
 }
@@ -185,6 +188,12 @@ function makeSource(source: string): void {
   writeFileSync(join(source, 'script'), '#!/bin/sh\n', { mode: 0o755 });
   writeFileSync(join(source, 'set-id'), '', { mode: 0o755 });
   chmodSync(join(source, 'set-id'), 0o6755);
+  writeFileSync(join(source, 'of others'), 'theirs');
+  symlinkSync('nowhere', join(source, 'link of others'));
+  if (process.getuid?.() === 0) {
+    for (const name of ['of others', 'link of others']) lchownSync(join(source, name), 12_345, 54_321);
+    chmodSync(join(source, 'of others'), 0o4711);
+  }
   writeFileSync(join(source, 'read-only'), 'r', { mode: 0o400 });
 
   mkdirSync(join(source, 'many/deep/deeper'), { recursive: true });
