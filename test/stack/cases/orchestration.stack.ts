@@ -29,6 +29,8 @@ const NOBODY = 'mi-0ddddddddddddddd4';
 /** More than fit one batch. All of them are switched off. */
 const ASLEEP = Array.from({ length: 52 }, (_, at) => `mi-0eeeeeeeeeeeeee${String(at).padStart(2, '0')}`);
 
+const DUMP = 'printf "SELECT 1;\\n" > "$OFFSITE_STAGE/dump.sql"';
+
 export function orchestration(deployed: () => Promise<DeployedStack>): void {
   test('orchestration', { timeout: 420_000 }, async (t) => {
     const stack = await deployed();
@@ -42,7 +44,7 @@ export function orchestration(deployed: () => Promise<DeployedStack>): void {
     await step('hosts enrol with their own role sessions, and are certified', async () => {
       hosts.alpha = await enrol(stack, { name: 'alpha', node: NODES.alpha });
       // An agent of before ENV_VAR: the payload comes as text in the script.
-      hosts.beta = await enrol(stack, { name: 'beta', node: NODES.beta, agentVersion: '3.3.0.0', script: 'true' });
+      hosts.beta = await enrol(stack, { name: 'beta', node: NODES.beta, agentVersion: '3.3.0.0', script: DUMP });
       hosts.ghost = await enrol(stack, { name: 'ghost', node: NODES.ghost });
       hosts.ghost.online = false;
       for (const node of ASLEEP) knownToSsm(stack, node).online = false;
@@ -168,7 +170,7 @@ export function orchestration(deployed: () => Promise<DeployedStack>): void {
       // The old command is not delivered any more, as SSM keeps it no longer than asked.
       ssm.advance(3600);
       hosts.ghost.online = true;
-      writeScript(hosts.beta, 'printf "SELECT 1;\\n" > "$OFFSITE_STAGE/dump.sql"');
+      writeScript(hosts.beta, DUMP);
       await backUpNow(stack, ['beta', 'ghost']);
       for (const host of ['beta', 'ghost']) {
         const isGood = ({ subject }: Mail) => /good again/i.test(subject) && subject.includes(host);

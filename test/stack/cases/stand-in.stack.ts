@@ -28,7 +28,7 @@ const documentOf = (last: string, allowedPattern = '^[A-Za-z0-9_-]+$') => ({
         timeoutSeconds: '{{ executionTimeout }}',
         runCommand: [
           'set -eu',
-          'if [ -z "${SSM_payload+x}" ]; then SSM_payload="{{ payload }}"; export SSM_payload; fi',
+          `if [ -z "\${SSM_payload+x}" ]; then SSM_payload="{{ payload }}"; export SSM_payload; fi`,
           last,
           `exec ${AGENT} --version`,
         ],

@@ -33,7 +33,9 @@ export function keyIdOf({ headers }: SeenRequest): string {
 
 /** The function that sent a request, by the application id in its User-Agent; see shim/lambda-preload.ts. */
 export function functionOf({ headers }: SeenRequest): string | null {
-  return /(?:^| )app\/(\S+)/.exec(headers['user-agent'] ?? '')?.[1] ?? null;
+  const id = /(?:^| )app\/(\S+)/.exec(headers['user-agent'] ?? '')?.[1];
+  // Powertools adds itself to the id.
+  return id?.replace(/-PT-.*$/, '') ?? null;
 }
 
 /** What a request asks for; null where it is none of AWS's. */

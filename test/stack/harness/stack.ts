@@ -174,7 +174,7 @@ function resolved(value: unknown, stack: string): string {
   if (typeof value === 'string') return value;
   const text = (value as { 'Fn::Sub'?: unknown })['Fn::Sub'];
   if (typeof text !== 'string') throw new Error(`not understood: ${JSON.stringify(value)}`);
-  return text.replaceAll('${AWS::StackName}', stack);
+  return text.replaceAll(`\${AWS::StackName}`, stack);
 }
 
 async function outputsOf(world: World, stack: string): Promise<Record<string, string>> {

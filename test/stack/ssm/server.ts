@@ -6,52 +6,13 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import type { StandIn } from '../harness/gateway.ts';
-import { ACCOUNT, REGION } from '../harness/ministack.ts';
 import { LossyChannel } from './channel.ts';
-import { type Command, endUnrun, endWith, hasTooManyErrors, type Invocation, statusOf } from './commands.ts';
+import { type Command, endUnrun, endWith, hasTooManyErrors, type Invocation } from './commands.ts';
 import { Documents, parameterValues } from './documents.ts';
 import { SsmError } from './error.ts';
 import type { SimulatedHost } from './host.ts';
-
-const MAX_ERRORS = /^(?:(\d{1,7})|(\d{1,2}|100)%)$/;
-
-const sendCommand = z.strictObject({
-  InstanceIds: z.array(z.string()).min(1).max(50),
-  DocumentName: z.string(),
-  DocumentVersion: z.string().optional(),
-  DocumentHash: z.string().optional(),
-  DocumentHashType: z.literal('Sha256').optional(),
-  TimeoutSeconds: z.int().min(30).max(2_592_000).default(3600),
-  Comment: z.string().max(100).default(''),
-  Parameters: z.record(z.string(), z.array(z.string())).default({}),
-  MaxConcurrency: z.string().default('50'),
-  MaxErrors: z.string().regex(MAX_ERRORS).default('0'),
-});
-
-const inFilter = z.looseObject({ Key: z.string(), Values: z.array(z.string()) });
-const pages = { MaxResults: z.int().min(1).max(50).optional(), NextToken: z.string().optional() };
-const describeInstances = z.strictObject({
-  Filters: z.array(inFilter).default([]),
-  InstanceInformationFilterList: z.array(z.unknown()).optional(),
-  ...pages,
-});
-const invocationOf = z.strictObject({
-  CommandId: z.string(),
-  InstanceId: z.string(),
-  PluginName: z.string().optional(),
-});
-const listOf = z.strictObject({
-  CommandId: z.string().optional(),
-  InstanceId: z.string().optional(),
-  Details: z.boolean().default(false),
-  Filters: z.array(z.unknown()).optional(),
-  ...pages,
-});
-const named = z.looseObject({
-  Name: z.string(),
-  Content: z.string().optional(),
-  DocumentVersion: z.string().optional(),
-});
+import { describeInstances, type inFilter, invocationOf, listOf, MAX_ERRORS, named, sendCommand } from './requests.ts';
+import { shownCommand, shownInvocation, shownNode, statusEvent, summaryOf } from './shown.ts';
 
 type Detail = Record<string, unknown>;
 
@@ -121,7 +82,7 @@ export class SsmStandIn {
   #do(operation: string, input: unknown): object {
     switch (operation) {
       case 'SendCommand':
-        return { Command: this.#shown(this.#send(sendCommand.parse(input))) };
+        return { Command: shownCommand(this.#send(sendCommand.parse(input))) };
       case 'CancelCommand':
         return this.#cancel(z.looseObject({ CommandId: z.string() }).parse(input).CommandId);
       case 'GetCommandInvocation':
@@ -129,9 +90,9 @@ export class SsmStandIn {
       case 'ListCommandInvocations':
         return this.#listInvocations(listOf.parse(input));
       case 'ListCommands':
-        return { Commands: this.#matching(listOf.parse(input)).map((command) => this.#shown(command)) };
+        return { Commands: this.#matching(listOf.parse(input)).map((command) => shownCommand(command)) };
       case 'DescribeInstanceInformation':
-        return { InstanceInformationList: this.#instances(describeInstances.parse(input).Filters) };
+        return { InstanceInformationList: this.#instances(describeInstances.parse(input).Filters).map(shownNode) };
       default:
         return this.#doDocument(operation, named.parse(input));
     }
@@ -230,63 +191,22 @@ export class SsmStandIn {
     return {};
   }
 
-  #tell(command: Command, { host, status }: Invocation): void {
-    this.events.send({
-      'detail-type': 'EC2 Command Invocation Status-change Notification',
-      resources: [arnOf(host.node)],
-      detail: {
-        'command-id': command.id,
-        'document-name': command.document,
-        'instance-id': host.node,
-        'requested-date-time': command.requested.toISOString(),
-        status,
-      },
-    });
+  #tell(command: Command, invocation: Invocation): void {
+    this.events.send(statusEvent(command, invocation));
   }
 
   #invocation({ CommandId: id, InstanceId: node }: z.infer<typeof invocationOf>): object {
     const command = this.#byId(id);
     const found = command.invocations.find(({ host }) => host.node === node);
     if (found === undefined) throw new SsmError('InvocationDoesNotExist', '');
-    return {
-      CommandId: id,
-      InstanceId: node,
-      Comment: command.comment,
-      DocumentName: command.document,
-      DocumentVersion: command.version,
-      PluginName: command.content.mainSteps[0]?.name,
-      ResponseCode: found.code,
-      Status: found.status,
-      StatusDetails: found.details,
-      StandardOutputContent: found.out,
-      StandardErrorContent: found.err,
-    };
+    return shownInvocation(command, found);
   }
 
   #listInvocations({ Details: details, ...wanted }: z.infer<typeof listOf>): object {
     const shown = this.#matching(wanted).flatMap((command) =>
       command.invocations
         .filter(({ host }) => wanted.InstanceId === undefined || host.node === wanted.InstanceId)
-        .map(({ host, status, details: words, code, out, err }) => ({
-          CommandId: command.id,
-          InstanceId: host.node,
-          Comment: command.comment,
-          DocumentName: command.document,
-          DocumentVersion: command.version,
-          RequestedDateTime: command.requested.getTime() / 1000,
-          Status: status,
-          StatusDetails: words,
-          CommandPlugins: details
-            ? [
-                {
-                  Name: command.content.mainSteps[0]?.name,
-                  Status: status,
-                  ResponseCode: code,
-                  Output: (out + err).slice(0, 2500),
-                },
-              ]
-            : [],
-        })),
+        .map((invocation) => summaryOf(command, invocation, details)),
     );
     return { CommandInvocations: shown };
   }
@@ -306,38 +226,12 @@ export class SsmStandIn {
     );
   }
 
-  #shown(command: Command): object {
-    const ended = command.invocations.filter(({ isOver }) => isOver).length;
-    return {
-      CommandId: command.id,
-      DocumentName: command.document,
-      DocumentVersion: command.version,
-      Comment: command.comment,
-      Parameters: command.given,
-      InstanceIds: command.invocations.map(({ host }) => host.node),
-      RequestedDateTime: command.requested.getTime() / 1000,
-      ExpiresAfter: command.deliverUntil / 1000,
-      Status: statusOf(command),
-      StatusDetails: statusOf(command),
-      TargetCount: command.invocations.length,
-      CompletedCount: ended,
-    };
-  }
-
-  #instances(filters: readonly z.infer<typeof inFilter>[]): object[] {
+  #instances(filters: readonly z.infer<typeof inFilter>[]): SimulatedHost[] {
     const ids = filters.find(({ Key: key }) => key === 'InstanceIds')?.Values;
     const other = filters.find(({ Key: key }) => key !== 'InstanceIds');
     if (other !== undefined) throw new SsmError('InvalidInstanceInformationFilterValue', `no filter ${other.Key} here`);
     if ((ids?.length ?? 0) > 50) throw new SsmError('InvalidInstanceInformationFilterValue', 'more than 50 values');
-    return [...this.hosts.values()]
-      .filter(({ node }) => ids === undefined || ids.includes(node))
-      .map(({ node, agentVersion, online }) => ({
-        InstanceId: node,
-        PingStatus: online ? 'Online' : 'ConnectionLost',
-        AgentVersion: agentVersion,
-        PlatformType: 'Linux',
-        ResourceType: node.startsWith('mi-') ? 'ManagedInstance' : 'EC2Instance',
-      }));
+    return [...this.hosts.values()].filter(({ node }) => ids === undefined || ids.includes(node));
   }
 
   #byId(id: string): Command {
@@ -349,11 +243,4 @@ export class SsmStandIn {
   #now(): number {
     return Date.now() + this.#ahead;
   }
-}
-
-/** The `resources` of a status event. */
-function arnOf(node: string): string {
-  return node.startsWith('mi-')
-    ? `arn:aws:ssm:${REGION}:${ACCOUNT}:managed-instance/${node}`
-    : `arn:aws:ec2:${REGION}:${ACCOUNT}:instance/${node}`;
 }
