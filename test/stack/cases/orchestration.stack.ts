@@ -1,10 +1,13 @@
 /** A fleet file, and everything that follows from it: rules, firings, commands, backups, verdicts, alerts. */
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { instantText, runIdForSlot } from '../../../contract/ids.ts';
 import { objectKey } from '../../../contract/keys.ts';
 import type { Latest, Sent, Verdict } from '../../../contract/verdict.ts';
+import { parseSlotComment } from '../../../functions/ports/commands.ts';
 import {
   applyFleet,
   dailyAt,
@@ -124,6 +127,7 @@ export function orchestration(deployed: () => Promise<DeployedStack>): void {
       const action = /^ssm:SendCommand$/;
       const kill = () => {
         killed = killFunction(name);
+        return undefined;
       };
       gateway.faults.push({ action, resource: new RegExp(`/${ASLEEP[51]}$`), does: kill });
       await aws.invokeAsync(name, fire('large'));
@@ -154,6 +158,30 @@ export function orchestration(deployed: () => Promise<DeployedStack>): void {
 
     await step('a rule of EventBridge itself fires', async () => {
       const verdict = await verdictOf(stack, { host: 'alpha', policy: 'real', due: soon }, 150_000);
+      assert.equal(verdict.outcome, 'complete');
+    });
+
+    await step('a run goes on with new credentials when the old ones expire under it', async () => {
+      const role = stack.outputs.HostRoleName ?? '';
+      const [old, fresh] = [await aws.assumeRole(role, NODES.alpha), await aws.assumeRole(role, NODES.alpha)];
+      hosts.alpha.giveCredentials(old);
+      let expired = 0;
+      const expire = (key: string) => {
+        if (key !== old.accessKeyId) return 'pass';
+        // Written anew by the SSM agent, after the backup has read them.
+        hosts.alpha.giveCredentials(fresh);
+        expired++;
+        return { status: 400, code: 'ExpiredToken' };
+      };
+      const fault = { action: /^s3:PutObject$/, resource: /\/data\//, times: Number.POSITIVE_INFINITY, does: expire };
+      gateway.faults.push(fault);
+      writeFileSync(join(hosts.alpha.root, 'srv/data/more.txt'), 'more\n');
+      await backUpNow(stack, ['alpha']);
+      gateway.faults.splice(gateway.faults.indexOf(fault), 1);
+      assert.ok(expired > 0);
+      const slot = parseSlotComment(ssm.commands.at(-1)?.comment ?? '');
+      assert.equal(slot?.policy, 'manual');
+      const verdict = await verdictOf(stack, { host: 'alpha', policy: 'manual', due: new Date(slot?.due ?? 0) });
       assert.equal(verdict.outcome, 'complete');
     });
 

@@ -12,14 +12,17 @@ import { type Asked, askedBy, functionOf, keyIdOf, type RecordedCall, type SeenR
 /** Answers a request in the emulator's stead; null where it is not its affair. */
 export type StandIn = (asked: Asked, request: SeenRequest) => Promise<{ status: number; body: object } | null>;
 
+/** What becomes of a request: refused so, passed on, or (undefined) neither passed on nor answered. */
+export type Reaction = { readonly status: number; readonly code: string } | 'pass' | undefined;
+
 export interface Fault {
   readonly principal?: RegExp;
   readonly action: RegExp;
   readonly resource?: RegExp;
   /** How many requests; default 1. */
   times?: number;
-  /** Answered so; or neither passed on nor answered, once the function given here has run. */
-  readonly does: { readonly status: number; readonly code: string } | (() => void);
+  /** Refused so; or as the function says, which is given the access key that signed the request. */
+  readonly does: { readonly status: number; readonly code: string } | ((key: string) => Reaction);
 }
 
 export class Gateway {
@@ -72,8 +75,9 @@ export class Gateway {
     const asked = askedBy(request);
     const principal = this.#principalOf(request);
     const fault = asked === null ? null : this.#takeFault(asked, principal);
-    if (typeof fault === 'function') return fault();
-    const refused = fault === null ? null : refusal(asked?.service ?? '', fault);
+    const reaction = typeof fault === 'function' ? fault(keyIdOf(request)) : (fault ?? 'pass');
+    if (reaction === undefined) return;
+    const refused = reaction === 'pass' ? null : refusal(asked?.service ?? '', reaction);
     const stood = refused ?? (asked === null ? null : await this.#standInsAnswer(asked, request));
     const answer = stood ?? (await this.#passOn(request, url, rawHeaders));
     if (asked !== null) this.#record(asked, principal, answer.status);
