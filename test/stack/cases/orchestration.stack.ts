@@ -126,7 +126,7 @@ export function orchestration(deployed: () => Promise<DeployedStack>): void {
       let killed = 0;
       const action = /^ssm:SendCommand$/;
       const kill = () => {
-        killed = killFunction(name);
+        killed = killFunction(name, gateway.endpoint);
         return undefined;
       };
       gateway.faults.push({ action, resource: new RegExp(`/${ASLEEP[51]}$`), does: kill });

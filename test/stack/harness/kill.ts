@@ -2,13 +2,14 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Kills every process of the emulator that runs this function; how many there were. */
-export function killFunction(name: string): number {
+/** Kills every process that runs this function for the emulator behind this gateway; how many there were. */
+export function killFunction(name: string, endpoint: string): number {
   let killed = 0;
   for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     try {
       const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
-      if (!environment.includes(`AWS_LAMBDA_FUNCTION_NAME=${name}`)) continue;
+      const wanted = [`AWS_LAMBDA_FUNCTION_NAME=${name}`, `AWS_ENDPOINT_URL=${endpoint}`];
+      if (!wanted.every((one) => environment.includes(one))) continue;
       process.kill(Number(pid), 'SIGKILL');
       killed++;
     } catch {

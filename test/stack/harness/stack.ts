@@ -80,9 +80,14 @@ export class DeployedStack {
     }
   }
 
-  /** Waits for a mail that fits. */
-  mail(what: string, fits: (mail: Mail) => boolean, limit?: number): Promise<Mail> {
-    return waitFor(`a mail: ${what}`, async () => (await this.mails()).find(fits) ?? null, limit);
+  /** Waits for a mail that fits. Throws with the subjects of those that came. */
+  async mail(what: string, fits: (mail: Mail) => boolean, limit?: number): Promise<Mail> {
+    try {
+      return await waitFor(`a mail: ${what}`, async () => (await this.mails()).find(fits) ?? null, limit);
+    } catch (error) {
+      const subjects = this.#mails.map(({ subject }) => subject);
+      throw new Error(`there came only: ${subjects.join(' | ')}`, { cause: error });
+    }
   }
 
   /** An object of the store as JSON; null where it is absent. */
