@@ -114,6 +114,9 @@ const partFolder = (key: PartPlace) => `${key.prefix}/${key.set}/${key.chain}/${
 
 /** `runs/<prefix>/<set>/<run>/`, to list or to build upon. */
 export const runFolder = (key: RunPlace): string => `${runsOfSet(key.prefix, key.set)}${key.run}/`;
+/** All parts of one chain, of content or of listings. */
+export const partsOfChain = (kind: 'data' | 'meta', of: { prefix: string; set: string; chain: ChainId }): string =>
+  `${kind}/${of.prefix}/${of.set}/${of.chain}/`;
 /** All runs of one prefix and set. */
 export const runsOfSet = (prefix: string, set: string): string => `runs/${prefix}/${set}/`;
 /** All sets of one prefix. */

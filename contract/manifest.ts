@@ -19,7 +19,6 @@ export const PROMOTIONS = [
   'no-base',
   'no-state',
   'recipients-changed',
-  'format-changed',
   'chain-age',
   'chain-runs',
   'chain-size',
@@ -37,7 +36,7 @@ const storedObject = z.tuple([z.string().max(1024), field.count, field.sha256, z
 export type ObjectLine = z.infer<typeof storedObject>;
 
 const gate = z.object({
-  /** `stage`, `minFiles`, `minBytes`, `maxShrink`, and `path:<n>`, `require:<n>` by their place in the config, from 1. */
+  /** `minFiles`, `minBytes`, `maxShrink`, and `path:<n>`, `require:<n>` by their place in the config, from 1. */
   gate: z.string().max(64),
   expected: field.count,
   found: field.count,

@@ -96,7 +96,11 @@ async function makeRun(making: Making, ports: AgentPorts): Promise<RunResult> {
   const of = { prefix: identity.prefix, set: options.set };
   const position =
     options.asked === null
-      ? await positionAlone({ store: ports.store, anchor: ports.recipients.slice(0, 1) }, of, memory.ledger())
+      ? await positionAlone(
+          { store: ports.store, anchor: ports.recipients.slice(0, 1), signer: identity.signingKey.fingerprint },
+          of,
+          memory.ledger(),
+        )
       : positionOfJob(options.asked.set, memory.ledger());
   const { policy = null, due = null } = options.asked ?? {};
   const head: RunHead = { name: host, ...of, run, policy, due, started, agent, recipients, config: making.set };
@@ -111,9 +115,8 @@ async function makeRun(making: Making, ports: AgentPorts): Promise<RunResult> {
       states,
       config: ports.config,
     });
-    await states.prune(
-      [plan.compareWith?.info.run ?? '', memory.ledger()?.base?.run ?? ''].filter((one) => one !== ''),
-    );
+    const needed = [plan.compareWith?.info.run, memory.ledger()?.base?.run].filter((one) => one !== undefined);
+    await states.prune([...new Set(needed)]);
     const manifest = await storeAndPublish(making, { head, plan, position, staging, scripts, states }, ports);
     return { set: options.set, run, outcome: manifest.outcome, manifest, error: null };
   } catch (error) {
@@ -162,7 +165,7 @@ async function storeAndPublish(making: Making, placed: Placed, ports: AgentPorts
   const attempt = await beginAttempt(
     { ...place, start: started, recipients: ports.recipients, extraVerify: options.extraVerify },
     plan,
-    { store, folder },
+    { store, folder, mayRead: options.asked === null },
   );
   try {
     const seed = await identity.seedOf(options.set);
@@ -181,6 +184,7 @@ async function storeAndPublish(making: Making, placed: Placed, ports: AgentPorts
         plan,
         attempt,
         tally,
+        extraVerify: options.extraVerify,
         onProgress,
         signal,
       },

@@ -14,6 +14,8 @@ import { compactInstant, isFingerprint, isSha256, sha256Hex } from '../contract/
 import { objectKey } from '../contract/keys.ts';
 import { generateSigningKey, type PrivateKey, readPrivateKey } from '../pgp/keys.ts';
 import type { ObjectStore } from '../store/port.ts';
+import { systemClock } from '../system/clock.ts';
+import { tryLock } from '../system/lock-file.ts';
 import { secureRandom } from '../system/random.ts';
 import { makeFolder, readIfThere, readJsonIfThere, writeDurably } from './state/files.ts';
 
@@ -24,6 +26,8 @@ const ownerSchema = z.object({
   sha256: z.string().refine(isSha256),
 });
 const SEED_BYTES = 32;
+/** Milliseconds between looks at a lock that another agent holds for a moment. */
+const LOCK_POLL = 50;
 
 export interface Identity {
   readonly prefix: string;
@@ -49,17 +53,49 @@ export async function openIdentity(
   makeFolder(folder);
   makeFolder(join(folder, 'locks'));
   makeFolder(join(folder, 'seeds'));
-  const existing = await readSigningKey(folder, caller.prefix, notice);
-  if (existing === 'foreign' || existing === 'damaged') await setAside(folder, now);
-  const isUsable = typeof existing !== 'string';
-  const signingKey = isUsable ? existing : await makeSigningKey(folder, caller, now);
+  const locks = join(folder, 'locks');
+  const existing = await readSigningKey(folder, caller.prefix, () => undefined);
+  const { signingKey, isNew } =
+    typeof existing === 'string'
+      ? // No set has a name like this one's.
+        await alone(join(locks, '.identity.lock'), () => renewSigningKey(folder, caller, now, notice))
+      : { signingKey: existing, isNew: false };
   return {
     prefix: caller.prefix,
     signingKey,
-    locks: join(folder, 'locks'),
-    isNew: !isUsable,
+    locks,
+    isNew,
     seedOf: (set) => seedOf(join(folder, 'seeds', set)),
   };
+}
+
+/** Two agents that miss the same key must not make two. */
+async function alone<T>(lock: string, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const attempt = await tryLock(lock, 'making the signing key');
+    if (!attempt.acquired) {
+      await systemClock.sleep(LOCK_POLL);
+      continue;
+    }
+    try {
+      return await work();
+    } finally {
+      await attempt.release();
+    }
+  }
+}
+
+/** The signing key that somebody else has made meanwhile, or a new one; what was there and is no good is set aside. */
+async function renewSigningKey(
+  folder: string,
+  caller: { prefix: string; host: string },
+  now: Date,
+  notice: (text: string) => void,
+): Promise<{ signingKey: PrivateKey; isNew: boolean }> {
+  const existing = await readSigningKey(folder, caller.prefix, notice);
+  if (typeof existing !== 'string') return { signingKey: existing, isNew: false };
+  if (existing !== 'absent') await setAside(folder, now);
+  return { signingKey: await makeSigningKey(folder, caller, now), isNew: true };
 }
 
 async function readSigningKey(

@@ -84,7 +84,8 @@ async function headSequences({ store, trust, anchor }: Believing, prefix: string
   for (const { set } of (await listSets(store, trust?.trust ?? null)).filter((one) => one.prefix === prefix)) {
     const records = await readRuns({ store, manifests, anchor }, await listManifests(store, { prefix, set }));
     const certified = records.flatMap(({ signed }) => (signed?.certification.state === 'certified' ? [signed] : []));
-    heads.push(Math.max(0, ...certified.map(({ manifest }) => manifest.sequence)));
+    // A set without any run of the old key has no place for it to end.
+    if (certified.length > 0) heads.push(Math.max(...certified.map(({ manifest }) => manifest.sequence)));
   }
   return heads;
 }

@@ -83,8 +83,8 @@ async function backup(type: 'auto' | 'full' | 'incremental', options: Options, c
     },
   );
   progress.end();
-  output.json({ runs: results.map(resultJson) });
-  for (const result of results) describe(result, output);
+  output.json({ runs: results.map((result) => resultJson(job === null ? result : withoutPaths(result))) });
+  for (const result of results) describe(job === null ? result : withoutPaths(result), output);
   if (results.length === 0) output.message('the job is not for this host; nothing to do');
   else output.message(`done in ${formatDuration(monotonicMilliseconds() - began)}`);
   const code = exitCodeOf(results);
@@ -95,6 +95,16 @@ function resultJson({ set, run, outcome, manifest, error }: RunResult): object {
   const shown = error === null ? null : { code: error.code, message: error.message };
   if (manifest === null) return { run, set, outcome, error: shown };
   return { ...runJson(manifest), run, outcome, error: shown };
+}
+
+/** What a command prints is kept by AWS: an error of a job says its code and nothing of what lies on the host. */
+function withoutPaths(result: RunResult): RunResult {
+  const { error, set, run } = result;
+  if (error === null) return result;
+  return {
+    ...result,
+    error: new OffsiteError(error.code, `run ${run} of set ${set}: ${error.code} (see docs/errors.md)`),
+  };
 }
 
 function describe({ set, run, outcome, manifest, error }: RunResult, output: Output): void {

@@ -55,7 +55,7 @@ async function restoreRun(run: string, paths: string[], options: Options, contex
   const plan = await planRestore(
     reader,
     paths.map((path) => pathFromText(path)),
-    { askStore: options.dryRun ?? false },
+    { askStore: options.dryRun ?? false, signal },
   );
   const { name, set } = signed.manifest;
   output.message(`run ${signed.manifest.run} of ${name}, set ${set}, sequence ${plan.summary.sequence}`);

@@ -11,8 +11,12 @@ const MAX_UPLOADS = 4;
 /** A run should have about this many parts at most. */
 const MAX_PARTS = 20_000;
 
+/** After so many parts the next ones are twice as large, as far as memory allows. */
+const DOUBLE_AFTER = 10_000;
+
 export interface Budget {
-  readonly partSize: number;
+  /** How large a part may get; the parts of a run that nobody knew would be huge grow as they come. */
+  partSizeOf(number: number): number;
   readonly uploads: number;
 }
 
@@ -30,5 +34,7 @@ export function planBudget(options: { memory: number; partSize: number; lastRunB
   }
   const partSize = Math.min(wanted, largest);
   const uploads = Math.min(MAX_UPLOADS, Math.max(1, Math.floor(available / partSize) - 2 - 1));
-  return { partSize, uploads };
+  const most = Math.max(partSize, Math.floor(available / (2 + uploads)));
+  const partSizeOf = (number: number) => Math.min(most, partSize * 2 ** Math.floor(number / DOUBLE_AFTER));
+  return { partSizeOf, uploads };
 }

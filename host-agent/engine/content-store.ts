@@ -49,7 +49,7 @@ export class ContentStore {
   constructor(
     kind: 'data' | 'meta',
     ports: ContentStorePorts,
-    options: { partSize: number; level: number; source: number },
+    options: { partSizeOf: (number: number) => number; level: number; source: number; verifyAll: boolean },
   ) {
     this.#kind = kind;
     this.#ports = ports;
@@ -61,7 +61,7 @@ export class ContentStore {
         takeBuffer: (size) => uploads.takeBuffer(size),
         onSealed: (part) => this.#upload(part),
       },
-      options.partSize,
+      options.partSizeOf,
     );
     this.#frames = new FrameBuilder(this.#parts, options);
   }

@@ -1,7 +1,7 @@
 /** One file's content through chunker, dedup and store, in a window of bounded size. */
 
 import type { Location } from '../../contract/entry.ts';
-import { HOLE_BLOCK, type OpenFile } from '../source/read-file.ts';
+import { HOLE, HOLE_BLOCK, HOLE_STRETCH, type OpenFile } from '../source/read-file.ts';
 import { type Chunker, MAX_CHUNK, SEGMENT } from './chunker.ts';
 import type { ContentStore } from './content-store.ts';
 import { contentHash, type DedupTable } from './dedup.ts';
@@ -34,6 +34,19 @@ export class FileContentReader {
     this.#pace = ports.pace;
   }
 
+  /** Fills the window as far as a piece of a sparse file fits; returns the new end and whether the file has ended. */
+  async #fill(file: OpenFile, from: number): Promise<[end: number, atEnd: boolean]> {
+    const window = this.#window;
+    let end = from;
+    while (end <= window.length - HOLE_BLOCK) {
+      const count = file.read(window, end, window.length - end);
+      if (count === 0) return [end, true];
+      if (count === HOLE) await this.#pace(HOLE_STRETCH);
+      else end += count;
+    }
+    return [end, false];
+  }
+
   /**
    * Reads from where the file stands to its end. Errors of reading (EIO) are thrown as `SourceReadError`, so that they
    * are never taken for one of the store; errors of the store come as they are.
@@ -46,7 +59,7 @@ export class FileContentReader {
       if (!atEnd && end - start < MAX_CHUNK) {
         this.#window.copyWithin(0, start, end);
         [end, start] = [end - start, 0];
-        [end, atEnd] = fill(file, this.#window, end);
+        [end, atEnd] = await this.#fill(file, end);
       }
       if (start === end) break;
       const limit = Math.min(end, start + SEGMENT - inSegment);
@@ -66,17 +79,6 @@ export class FileContentReader {
       size: file.position,
     };
   }
-}
-
-/** Fills the window as far as a piece of a sparse file fits; returns the new end and whether the file has ended. */
-function fill(file: OpenFile, window: Buffer, from: number): [end: number, atEnd: boolean] {
-  let end = from;
-  while (end <= window.length - HOLE_BLOCK) {
-    const count = file.read(window, end, window.length - end);
-    if (count === 0) return [end, true];
-    end += count;
-  }
-  return [end, false];
 }
 
 /** Only files of several chunks carry the digests in their locations; the objects are shared, so copies are made. */

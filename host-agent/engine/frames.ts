@@ -3,8 +3,9 @@
  * its frame is closed, so `add` hands out an object whose frame fields are filled in then.
  */
 
-import { constants, zstdCompressSync } from 'node:zlib';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Location } from '../../contract/entry.ts';
+import { OffsiteError } from '../../contract/errors.ts';
 import { collectYoungGarbage } from '../../system/memory.ts';
 
 /** Chunks below this are gathered; bigger ones have a frame of their own. */
@@ -12,6 +13,9 @@ export const GROUP_BYTES = 256 * 2 ** 10;
 
 /** Each frame leaves about as much garbage as it had content; it is collected after so many bytes of it. */
 const GARBAGE_BYTES = 16 * 2 ** 20;
+
+/** One frame in sixteen is decompressed again before it is stored, and always the first. */
+const SAMPLE = 16;
 
 /** Takes finished frames; answers where the frame lies. */
 export interface FrameSink {
@@ -22,16 +26,19 @@ export class FrameBuilder {
   readonly #sink: FrameSink;
   readonly #level: number;
   readonly #source: number;
+  readonly #verifyAll: boolean;
+  #frames = 0;
   readonly #group = Buffer.allocUnsafe(GROUP_BYTES);
   #grouped = 0;
   #waiting: Location[] = [];
   #garbage = 0;
 
   /** `source`: the place of this run in the `sources` table. */
-  constructor(sink: FrameSink, options: { level: number; source: number }) {
+  constructor(sink: FrameSink, options: { level: number; source: number; verifyAll: boolean }) {
     this.#sink = sink;
     this.#level = options.level;
     this.#source = options.source;
+    this.#verifyAll = options.verifyAll;
   }
 
   /** True while locations that were handed out wait for their frame. */
@@ -65,6 +72,7 @@ export class FrameBuilder {
 
   #emit(content: Uint8Array, locations: Location[]): void {
     const frame = compressFrame(content, this.#level);
+    if (this.#verifyAll || this.#frames++ % SAMPLE === 0) compare(frame, content);
     const { part, frameOffset } = this.#sink.append(frame);
     this.#garbage += content.length;
     if (this.#garbage >= GARBAGE_BYTES) {
@@ -76,6 +84,12 @@ export class FrameBuilder {
       location.frameOffset = frameOffset;
       location.frameLength = frame.length;
     }
+  }
+}
+
+function compare(frame: Buffer, content: Uint8Array): void {
+  if (!zstdDecompressSync(frame, { maxOutputLength: content.length }).equals(content)) {
+    throw new OffsiteError('internal', 'a frame that was just compressed does not decompress to the same content');
   }
 }
 

@@ -52,7 +52,11 @@ export class LineQueue {
 
   #drain(): void {
     for (const one of this.#waiting) {
-      if ('before' in one) this.#emit(one.before, typeOf(one.found.stat), Number(one.found.stat.size), true);
+      if ('before' in one)
+        this.#emit(one.before, typeOf(one.found.stat), Number(one.found.stat.size), {
+          isUnchanged: true,
+          isRead: true,
+        });
       else this.#emitDone(one);
     }
     this.#waiting = [];
@@ -60,15 +64,23 @@ export class LineQueue {
 
   #emitDone({ entry, stamp, settled }: Done): void {
     const { path, type, size = Number(stamp.size) } = entry;
-    this.#emit({ path, ...stamp, settled, lines: Buffer.from(encodeEntry(entry)) }, type, size, false);
+    this.#emit({ path, ...stamp, settled, lines: Buffer.from(encodeEntry(entry)) }, type, size, {
+      isUnchanged: false,
+      isRead: entry.error === undefined,
+    });
   }
 
-  #emit(entry: BaseEntry, type: Entry['type'], anySize: number, isUnchanged: boolean): void {
+  #emit(
+    entry: BaseEntry,
+    type: Entry['type'],
+    anySize: number,
+    { isUnchanged, isRead }: { isUnchanged: boolean; isRead: boolean },
+  ): void {
     const { listing, state, tally, gates } = this.#ports;
     const size = type === 'file' ? anySize : 0;
     listing.add(entry.path, entry.lines);
     state.add(entry);
-    gates.see(entry.path, type, size);
+    gates.see(entry.path, type, size, isRead);
     tally.see(type, size, isUnchanged);
   }
 }

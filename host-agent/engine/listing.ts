@@ -7,17 +7,26 @@
  * half the size of the one before, that one's too): a listing lies in the full's parts and those of two more runs.
  */
 
-import type { BytePath } from '../../contract/byte-path.ts';
-import type { Location } from '../../contract/entry.ts';
+import { zstdDecompressSync } from 'node:zlib';
+import { type BytePath, displayPath } from '../../contract/byte-path.ts';
+import { type Location, MAX_LINE_BYTES } from '../../contract/entry.ts';
+import { OffsiteError } from '../../contract/errors.ts';
 import { encodePath, type ListingChunk } from '../../contract/run-index.ts';
 import type { ContentStore } from './content-store.ts';
 import { DedupTable, digestOf } from './dedup.ts';
+import { compressFrame } from './frames.ts';
 
 const MIN_LISTING_CHUNK = 4 * 2 ** 10;
 const AVERAGE_LISTING_CHUNK = 16 * 2 ** 10;
 const MAX_LISTING_CHUNK = 64 * 2 ** 10;
-/** Chunks to be taken over are held back until it is sure that this run stores a listing part; no more than this. */
-const MAX_HELD_BYTES = 8 * 2 ** 20;
+/**
+ * Chunks to be taken over are held back, compressed, until it is sure that this run stores a listing part. With more of
+ * them than this they stay where they are: a run in which nothing changed stores no listing, whatever the size.
+ */
+const MAX_HELD_BYTES = 16 * 2 ** 20;
+
+/** zstd's fastest is enough for what is thrown away at the end. */
+const HELD_LEVEL = 1;
 
 interface Chunk {
   location: Location;
@@ -36,7 +45,7 @@ export class ListingWriter {
   #first: BytePath | null = null;
   #entries = 0;
   /** Chunks of sources that are to be taken over, met before anything new was stored. */
-  #held: { chunk: Chunk; bytes: Buffer }[] = [];
+  #held: { chunk: Chunk; frame: Buffer }[] = [];
   #heldBytes = 0;
   #storesPart = false;
 
@@ -70,6 +79,9 @@ export class ListingWriter {
   }
 
   #addLine(path: BytePath, line: Uint8Array, beginsEntry: boolean): void {
+    if (line.length > MAX_LINE_BYTES) {
+      throw new OffsiteError('internal', `the entry of ${displayPath(path)} is longer than a reader takes`);
+    }
     if (this.#used > 0 && this.#used + line.length > MAX_LISTING_CHUNK) this.#cut();
     this.#first ??= path;
     if (beginsEntry) this.#entries++;
@@ -108,9 +120,11 @@ export class ListingWriter {
       chunk.location = this.#store.put(bytes, new DedupTable()).location;
       return;
     }
-    this.#held.push({ chunk, bytes: Buffer.from(bytes) });
-    this.#heldBytes += bytes.length;
-    if (this.#heldBytes > MAX_HELD_BYTES) this.#releaseHeld();
+    if (this.#heldBytes > MAX_HELD_BYTES) return;
+    const frame = compressFrame(bytes, HELD_LEVEL);
+    this.#held.push({ chunk, frame });
+    this.#heldBytes += frame.length;
+    if (this.#heldBytes > MAX_HELD_BYTES) this.#held = [];
   }
 
   #put(bytes: Uint8Array): Location {
@@ -120,9 +134,10 @@ export class ListingWriter {
 
   #releaseHeld(): void {
     this.#storesPart = true;
-    for (const { chunk, bytes } of this.#held) chunk.location = this.#store.put(bytes, new DedupTable()).location;
+    for (const { chunk, frame } of this.#held) {
+      chunk.location = this.#store.put(zstdDecompressSync(frame), new DedupTable()).location;
+    }
     this.#held = [];
-    this.#heldBytes = 0;
   }
 }
 

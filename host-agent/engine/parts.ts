@@ -11,6 +11,9 @@ import type { FrameSink } from './frames.ts';
 /** One part in sixteen is opened again before it is uploaded, and always the first. */
 const SAMPLE = 16;
 
+/** A manifest holds 200,000 objects, and an index must still fit. */
+export const MAX_NUMBER = 199_000;
+
 export interface SealedPart {
   readonly number: number;
   readonly bytes: Buffer;
@@ -67,24 +70,36 @@ export interface PartPorts {
 /** Gathers frames into one buffer; a part that is full is sealed at once, so that the buffer is free again. */
 export class PartAssembler implements FrameSink {
   readonly #ports: PartPorts;
-  readonly #partSize: number;
+  readonly #partSizeOf: (number: number) => number;
+  #partSize = 0;
   #buffer: Buffer = Buffer.alloc(0);
   #used = 0;
   #number = -1;
 
-  constructor(ports: PartPorts, partSize: number) {
+  constructor(ports: PartPorts, partSizeOf: (number: number) => number) {
     this.#ports = ports;
-    this.#partSize = partSize;
+    this.#partSizeOf = partSizeOf;
   }
 
   append(frame: Buffer): { part: number; frameOffset: number } {
     if (this.#used > 0 && this.#used + frame.length > this.#partSize) this.flush();
-    if (this.#used === 0) this.#number = this.#ports.nextNumber();
+    if (this.#used === 0) this.#begin();
     this.#reserve(this.#used + frame.length);
     this.#buffer.set(frame, this.#used);
     const frameOffset = this.#used;
     this.#used += frame.length;
     return { part: this.#number, frameOffset };
+  }
+
+  #begin(): void {
+    this.#number = this.#ports.nextNumber();
+    if (this.#number >= MAX_NUMBER) {
+      throw new OffsiteError(
+        'memory-too-small',
+        `a run has ${MAX_NUMBER} parts at most: raise memory, so that they get larger`,
+      );
+    }
+    this.#partSize = this.#partSizeOf(this.#number);
   }
 
   /** Seals what is there. */

@@ -64,12 +64,12 @@ export async function storeEntry(
   let now: Found | Unseen | null = found;
   for (let look = 1; now !== null && look <= MAX_LOOKS; look++) {
     if (now.stat === null) return storeUnseen(now, before, ports);
-    const done = now.stat.isFile() ? await storeFile(now, before, links, ports) : storeOther(now, ports);
+    const done = now.stat.isFile() ? await storeFile(now, before, links, ports) : storeOther(now, before, ports);
     if (done !== 'changed-type') return done;
     now = ports.lstatAgain(now);
   }
-  if (now === null) ports.tally.warn('vanished', found.path, 'gone between the scan and its reading');
-  else ports.tally.unreadable(found.path, 'EAGAIN');
+  if (now !== null) return storeUnseen({ ...found, stat: null, error: 'EAGAIN' }, before, ports);
+  ports.tally.warn('vanished', found.path, 'gone between the scan and its reading');
   return null;
 }
 
@@ -88,7 +88,7 @@ export function staleEntry(before: BaseEntry, error: string): Entry {
   return { ...entry, error, ...(hasContent ? { stale: true } : {}) };
 }
 
-function storeOther(found: Found, ports: EntryPorts): Done | 'changed-type' | null {
+function storeOther(found: Found, before: BaseEntry | null, ports: EntryPorts): Done | 'changed-type' {
   try {
     const entry = entryOf(found, found.stat, ports.names);
     if (found.error !== undefined) ports.tally.unreadable(found.path, found.error);
@@ -98,8 +98,7 @@ function storeOther(found: Found, ports: EntryPorts): Done | 'changed-type' | nu
     // readlink: no symlink any more.
     if (code === 'EINVAL' || isGone(code)) return 'changed-type';
     if (code === 'EUNKNOWN') throw error;
-    ports.tally.unreadable(found.path, code);
-    return null;
+    return storeUnseen({ ...found, stat: null, error: code }, before, ports);
   }
 }
 
@@ -138,6 +137,8 @@ async function readFile(
     return unreadableFile(found, before, file.problem, ports);
   }
   try {
+    // Another file than the scan saw, replaced or behind another folder now: it is looked at anew, links and all.
+    if (file.stat.ino !== found.stat.ino || file.stat.dev !== found.stat.dev) return 'changed-type';
     let stored = await ports.reader.read(file);
     let stable = file.isUnchanged();
     if (!stable) {

@@ -4,8 +4,9 @@
  */
 
 import { join } from 'node:path';
+import { isOffsiteError } from '../../contract/errors.ts';
 import { randomRunId, sha256Hex } from '../../contract/ids.ts';
-import { objectKey } from '../../contract/keys.ts';
+import { objectKey, partsOfChain } from '../../contract/keys.ts';
 import type { ObjectLine } from '../../contract/manifest.ts';
 import type { PublicKey } from '../../pgp/keys.ts';
 import { encryptMessage } from '../../pgp/messages.ts';
@@ -15,7 +16,7 @@ import type { ObjectStore } from '../../store/port.ts';
 import { secureRandom } from '../../system/random.ts';
 import { acceptExisting } from '../engine/content-store.ts';
 import type { DedupTable } from '../engine/dedup.ts';
-import { Sealer } from '../engine/parts.ts';
+import { MAX_NUMBER, Sealer } from '../engine/parts.ts';
 import { Journal, readJournal, type Unfinished } from '../state/journal.ts';
 import type { RunPlan } from './plan.ts';
 
@@ -40,13 +41,14 @@ export const journalNameOf = (type: RunPlan['actual']): string => `${type}.jsonl
 export async function beginAttempt(
   of: { prefix: string; set: string; run: string; start: Date; recipients: readonly PublicKey[]; extraVerify: boolean },
   plan: RunPlan,
-  ports: { store: ObjectStore; folder: string },
+  ports: { store: ObjectStore; folder: string; mayRead: boolean },
 ): Promise<Attempt> {
   const journalName = journalNameOf(plan.actual);
   const file = join(ports.folder, journalName);
   const recipients = of.recipients.map((key) => key.fingerprint).sort();
   const publisher = { prefix: of.prefix, store: ports.store.url };
-  const unfinished = usable(readJournal(file), { ...publisher, run: of.run }, plan, recipients);
+  const before = usable(readJournal(file), { ...publisher, run: of.run }, plan, recipients);
+  const unfinished = before === null || !ports.mayRead ? before : await confirmed(before, of, ports.store);
   const chain = plan.base?.info.chain ?? unfinished?.chain ?? randomRunId(of.start, secureRandom(6));
   const journal = await Journal.open(file, { ...publisher, chain, recipients }, unfinished);
   const number = (unfinished?.attempts ?? 0) + 1;
@@ -116,10 +118,35 @@ function usable(
 ): Unfinished | null {
   if (unfinished === null || unfinished.prefix !== of.prefix || unfinished.store !== of.store) return null;
   if (unfinished.recipients.join() !== recipients.join()) return null;
+  // So many parts leave no room for what is still to come.
+  if (unfinished.nextNumber >= MAX_NUMBER) return null;
   if (plan.actual === 'full') return unfinished;
   return unfinished.runs.every((run) => run === of.run) && unfinished.chain === plan.base?.info.chain
     ? unfinished
     : null;
+}
+
+/** Only what the store still holds, where it may be asked: it may have been replaced by an empty one meanwhile. */
+async function confirmed(
+  unfinished: Unfinished,
+  of: { prefix: string; set: string },
+  store: ObjectStore,
+): Promise<Unfinished> {
+  const there = new Map<string, number>();
+  try {
+    for (const kind of ['data', 'meta'] as const) {
+      const folder = partsOfChain(kind, { ...of, chain: unfinished.chain });
+      for await (const { key, size } of store.list(folder)) there.set(key, size);
+    }
+  } catch (error) {
+    if (isOffsiteError(error, 'store-denied')) return unfinished;
+    throw error;
+  }
+  return {
+    ...unfinished,
+    keyObjects: unfinished.keyObjects.filter(([, key, size]) => there.get(key) === size),
+    parts: unfinished.parts.filter(({ line: [key, size] }) => there.get(key) === size),
+  };
 }
 
 /** Makes the chunks of adopted parts known, so that they are not stored again. `source`: this run's own place. */

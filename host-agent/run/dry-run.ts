@@ -30,7 +30,7 @@ export async function dryRun(options: BackupOptions, ports: AgentPorts): Promise
   const recipients = ports.recipients.map(({ fingerprint }) => fingerprint).sort();
   const memory = new RunMemory(setFolder(config, options.set), publisherOf(ports));
   const position = await positionAlone(
-    { store: ports.store, anchor: ports.recipients.slice(0, 1) },
+    { store: ports.store, anchor: ports.recipients.slice(0, 1), signer: identity.signingKey.fingerprint },
     of,
     memory.ledger(),
   );
@@ -42,7 +42,7 @@ export async function dryRun(options: BackupOptions, ports: AgentPorts): Promise
     const nowhere = discarding(ports.store.url);
     const place = { ...of, run };
     const attemptOf = { ...place, start: started, recipients: ports.recipients, extraVerify: options.extraVerify };
-    const attempt = await beginAttempt(attemptOf, plan, { store: nowhere, folder });
+    const attempt = await beginAttempt(attemptOf, plan, { store: nowhere, folder, mayRead: false });
     const tally = new RunTally(ports.onWarning);
     const { onProgress, signal, agent } = ports;
     const stored = await storeRun(
@@ -58,6 +58,7 @@ export async function dryRun(options: BackupOptions, ports: AgentPorts): Promise
         plan,
         attempt,
         tally,
+        extraVerify: options.extraVerify,
         onProgress,
         signal,
       },

@@ -1,6 +1,6 @@
 /** The notes that a run leaves beside its manifest: begun, alive, skipped. */
 
-import { OffsiteError } from '../../contract/errors.ts';
+import { isOffsiteError, OffsiteError } from '../../contract/errors.ts';
 import { instantText, sha256Hex } from '../../contract/ids.ts';
 import { objectKey } from '../../contract/keys.ts';
 import { aliveKind, startedKind } from '../../contract/run-notes.ts';
@@ -11,6 +11,8 @@ import type { AgentPorts, BackupOptions } from './asked.ts';
 import type { Progress } from './store-run.ts';
 
 const HOUR = 3_600_000;
+/** A run is alive for 48 hours at most in one attempt, and has few attempts. */
+const MAX_EARLIER_NOTES = 500;
 /** Of what can be written down: a clock that was set while the run went on leads anywhere. */
 const LAST_INSTANT = Date.parse('9999-12-31T23:59:59Z');
 
@@ -67,19 +69,22 @@ export function reportAlive({ set }: BackupOptions, run: string, ports: AgentPor
   const began = clock.now().getTime();
   let latest: Progress | null = null;
   let number = 0;
-  const stop = every(HOUR, () => {
-    const key = objectKey({ kind: 'alive', prefix: identity.prefix, set, run, number: ++number });
+  const put = async () => {
     const at = clock.now();
-    const note = {
-      type: aliveKind.type,
-      format: 1,
-      run,
-      at: instantText(at),
-      bytes: latest?.bytes ?? 0,
-      eta: etaOf(latest, began, at),
-    };
-    store.put(key, Buffer.from(`${JSON.stringify(note)}\n`), { condition: 'absent' }).catch(() => undefined);
-  });
+    const bytes = latest?.bytes ?? 0;
+    const note = { type: aliveKind.type, format: 1, run, at: instantText(at), bytes, eta: etaOf(latest, began, at) };
+    // An earlier attempt of the run may have left some.
+    for (let tries = 0; tries < MAX_EARLIER_NOTES; tries++) {
+      const key = objectKey({ kind: 'alive', prefix: identity.prefix, set, run, number: ++number });
+      try {
+        await store.put(key, Buffer.from(`${JSON.stringify(note)}\n`), { condition: 'absent' });
+        return;
+      } catch (error) {
+        if (!isOffsiteError(error, 'store-exists')) return;
+      }
+    }
+  };
+  const stop = every(HOUR, () => void put());
   const onProgress = (progress: Progress) => {
     latest = progress;
     ports.onProgress(progress);

@@ -5,16 +5,19 @@
 
 import { isOffsiteError } from '../../contract/errors.ts';
 import type { SetJob } from '../../contract/job.ts';
+import type { Trust } from '../../contract/trust.ts';
 import type { PublicKey } from '../../pgp/keys.ts';
 import { ManifestReader } from '../../repository/manifests.ts';
 import {
   acceptanceOf,
   forkedRuns,
   isAccepted,
+  isRefusal,
   listManifests,
   type RunRecord,
   readRuns,
 } from '../../repository/runs.ts';
+import { readTrust } from '../../repository/trust.ts';
 import type { ObjectStore } from '../../store/port.ts';
 import type { Ledger } from '../state/ledger.ts';
 
@@ -59,7 +62,7 @@ export function positionOfJob(job: SetJob, own: Ledger | null): Position {
 
 /** Standalone. A store that may not be read leaves the host with its own memory. */
 export async function positionAlone(
-  ports: { store: ObjectStore; anchor: readonly PublicKey[] },
+  ports: { store: ObjectStore; anchor: readonly PublicKey[]; signer: string },
   of: { prefix: string; set: string },
   own: Ledger | null,
 ): Promise<Position> {
@@ -67,12 +70,33 @@ export async function positionAlone(
     const since = await listManifests(ports.store, of, own?.follows ?? undefined);
     if (own !== null && since.length === 1 && since[0]?.run === own.run) return await positionOfMemory(ports, of, own);
     const places = own === null || own.follows === null ? since : await listManifests(ports.store, of);
-    const manifests = new ManifestReader(ports.store, null);
-    return positionOfRecords(await readRuns({ ...ports, manifests }, places), own);
+    const trust = await trustIfAny(ports);
+    const manifests = new ManifestReader(ports.store, trust);
+    const records = await readRuns({ ...ports, manifests }, places);
+    // Whoever may write beside this host's runs can register a key; only its own and certified ones say where it stands.
+    const isOurs = ({ signed }: RunRecord) =>
+      trust === null || signed?.signer === ports.signer || signed?.certification.state === 'certified';
+    return positionOfRecords(records.filter(isOurs), own);
   } catch (error) {
     if (!isOffsiteError(error, 'store-denied')) throw error;
     if (own === null) return { ...after(null), base: null, isForked: false, stateLost: false, ledgerUnknown: true };
     return { ...after(own), base: own.base, isForked: false, stateLost: false, ledgerUnknown: false };
+  }
+}
+
+/** trust.json as the first recipient signed it; null where there is none, or none that holds. */
+async function trustIfAny({
+  store,
+  anchor,
+}: {
+  store: ObjectStore;
+  anchor: readonly PublicKey[];
+}): Promise<Trust | null> {
+  try {
+    return (await readTrust(store, anchor))?.trust ?? null;
+  } catch (error) {
+    if (isRefusal(error)) return null;
+    throw error;
   }
 }
 

@@ -11,7 +11,7 @@ import { OffsiteError } from '../../contract/errors.ts';
 import type { HostConfig, SetConfig } from '../../contract/host-config.ts';
 import { objectKey } from '../../contract/keys.ts';
 import type { Counts, ObjectLine, Outcome, Source } from '../../contract/manifest.ts';
-import type { ListingChunk } from '../../contract/run-index.ts';
+import { indexKind, type ListingChunk } from '../../contract/run-index.ts';
 import type { ObjectStore } from '../../store/port.ts';
 import { breathe } from '../../system/clock.ts';
 import { planBudget } from '../engine/budget.ts';
@@ -73,6 +73,8 @@ export interface StoreRunOptions {
   readonly plan: RunPlan;
   readonly attempt: Attempt;
   readonly tally: RunTally;
+  /** Open and compare everything before it is uploaded. */
+  readonly extraVerify: boolean;
   readonly onProgress: (progress: Progress) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -120,7 +122,12 @@ async function storeEntries(
   const budget = planBudget({ ...config, lastRunBytes: plan.compareWith?.info.bytes ?? 0 });
   const uploads = new Uploads(budget.uploads);
   const partPorts = { store, uploads, sealer, journal, place: { ...place, chain }, attempt: attempt.number };
-  const partOptions = { partSize: budget.partSize, level: config.compression, source };
+  const partOptions = {
+    partSizeOf: budget.partSizeOf,
+    level: config.compression,
+    source,
+    verifyAll: options.extraVerify,
+  };
   const content = new ContentStore('data', partPorts, partOptions);
   const meta = new ContentStore('meta', partPorts, partOptions);
   // Where nothing changed the chunk table is never loaded.
@@ -206,7 +213,10 @@ function scanOptions(options: StoreRunOptions): ScanOptions {
   return {
     oneFileSystem: set.oneFileSystem,
     never: new Set(options.never.flatMap(identityOf)),
-    isExcluded: compileExcludes(set.exclude),
+    isExcluded: compileExcludes(
+      set.exclude,
+      set.paths.map((path) => rootOfPath(path).path),
+    ),
     onVanished: (path) => tally.warn('vanished', path, 'gone between listing and lstat'),
   };
 }
@@ -275,7 +285,10 @@ async function putIndex(
   { attempt, place, config }: StoreRunOptions,
   store: ObjectStore,
 ): Promise<ObjectLine> {
-  const frame = compressFrame(Buffer.from(JSON.stringify(document)), config.compression);
+  const text = Buffer.from(JSON.stringify(document));
+  // Nothing is published that a reader would refuse.
+  indexKind.parseBytes(text, 'the index');
+  const frame = compressFrame(text, config.compression);
   const { bytes, sha256 } = attempt.sealer.seal(frame);
   const key = objectKey({ kind: 'index', ...place, chain: attempt.chain, sha: sha256.slice(0, 32) });
   await store.put(key, bytes, { condition: 'absent', sha256 }).catch(acceptExisting);

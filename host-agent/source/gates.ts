@@ -24,9 +24,9 @@ export class Gates {
     this.#globs = set.expect.require.map((glob) => ({ glob: glob.replace(/^\//, ''), found: 0 }));
   }
 
-  /** Counts one entry. */
-  see(path: BytePath, type: Entry['type'], size: number): void {
-    if (type !== 'file') return;
+  /** Counts one entry; a file that could not be read now counts for nothing. */
+  see(path: BytePath, type: Entry['type'], size: number, isRead: boolean): void {
+    if (type !== 'file' || !isRead) return;
     for (const root of this.#roots) if (isUnder(path, root.path)) root.files++;
     if (size === 0) return;
     for (const one of this.#globs) if (matchesGlob(pathToText(path) ?? path, one.glob)) one.found++;

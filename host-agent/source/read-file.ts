@@ -9,6 +9,14 @@ import { errnoOf } from './scan.ts';
 /** Holes are looked for in pieces of this size; a shorter run of zeros is content. No read may be for less. */
 export const HOLE_BLOCK = 64 * 2 ** 10;
 const ZEROS = Buffer.alloc(HOLE_BLOCK);
+/** After so much of nothing `read` returns, so that a hole of terabytes holds nobody up. */
+export const HOLE_STRETCH = 8 * 2 ** 20;
+/** What `read` returns where it met nothing but a hole. */
+export const HOLE = -1;
+/** Of a file that says it is empty, so much is read at most: those of /proc say so, and are not. */
+const UNSIZED_BYTES = 64 * 2 ** 20;
+/** A line of the listing holds no more; what lies behind is data, holes and all. */
+const MAX_EXTENTS = 100_000;
 
 /** A file could not be read; `code` is an errno name. Never one of the store's errors. */
 export class SourceReadError extends Error {
@@ -55,6 +63,8 @@ export class OpenFile {
   readonly stat: BigIntStats;
   readonly #descriptor: number;
   readonly #looksForHoles: boolean;
+  /** It is read no further. */
+  readonly #end: number;
   #position = 0;
   /** `[offset, length]` of what is no hole, as far as it has been read. */
   #data: [number, number][] = [];
@@ -62,6 +72,7 @@ export class OpenFile {
   constructor(descriptor: number, stat: BigIntStats) {
     this.#descriptor = descriptor;
     this.stat = stat;
+    this.#end = stat.size === 0n ? UNSIZED_BYTES : Number(stat.size);
     // fstat(2): st_blocks counts units of 512 bytes.
     this.#looksForHoles = stat.blocks * 512n < stat.size && stat.size >= BigInt(HOLE_BLOCK);
   }
@@ -78,10 +89,15 @@ export class OpenFile {
     return !this.#looksForHoles || isWhole || this.#position === 0 ? undefined : this.#data;
   }
 
-  /** Reads on into `target`, holes left out. 0 at the end. Throws SourceReadError. */
+  /**
+   * Reads on into `target`, holes left out, and no further than the size at opening: what grows faster than it is read
+   * has an end too. 0 at the end; HOLE where a long hole goes on. Throws SourceReadError.
+   */
   read(target: Buffer, offset: number, length: number): number {
     if (!this.#looksForHoles) return this.#readRaw(target, offset, length);
-    while (length >= HOLE_BLOCK) {
+    if (length < HOLE_BLOCK) throw new RangeError('a sparse file is read in pieces of 64 KiB at least');
+    const start = this.#position;
+    while (this.#position - start < HOLE_STRETCH) {
       const before = this.#position;
       let filled = 0;
       while (filled < HOLE_BLOCK) {
@@ -90,12 +106,12 @@ export class OpenFile {
         filled += count;
       }
       if (filled === 0) return 0;
-      if (!target.subarray(offset, offset + filled).equals(ZEROS.subarray(0, filled))) {
-        this.#addExtent(before, filled);
-        return filled;
-      }
+      const isHole = target.subarray(offset, offset + filled).equals(ZEROS.subarray(0, filled));
+      if (isHole && this.#data.length < MAX_EXTENTS) continue;
+      this.#addExtent(before, filled);
+      return filled;
     }
-    throw new RangeError('a sparse file is read in pieces of 64 KiB at least');
+    return HOLE;
   }
 
   /** True where size and times are what they were at opening, and as much was read as the size says. */
@@ -115,7 +131,9 @@ export class OpenFile {
   }
 
   #readRaw(target: Buffer, offset: number, length: number): number {
-    const count = reading(() => readSync(this.#descriptor, target, offset, length, this.#position));
+    const wanted = Math.min(length, this.#end - this.#position);
+    if (wanted <= 0) return 0;
+    const count = reading(() => readSync(this.#descriptor, target, offset, wanted, this.#position));
     this.#position += count;
     return count;
   }

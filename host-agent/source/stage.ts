@@ -2,15 +2,14 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, createWriteStream, existsSync, readdirSync, statSync, type WriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { OffsiteError } from '../../contract/errors.ts';
 import type { SetConfig } from '../../contract/host-config.ts';
 import type { ScriptResult } from '../../contract/manifest.ts';
 import { monotonicMilliseconds, timer } from '../../system/clock.ts';
 import { wholeEnvironment } from '../../system/environment.ts';
 import { killProcessGroup } from '../../system/process.ts';
-import { removeFolder } from '../state/files.ts';
 import { closeWhenQuiet } from './quiet.ts';
 
 /** Of each script's output, the end is kept: this much in the index, and a few lines in the manifest if allowed. */
@@ -53,9 +52,11 @@ export async function stage(
   how: { onEnd: (script: StagedScript) => void; showsOutput: boolean; signal?: AbortSignal | undefined },
 ): Promise<void> {
   const { onEnd, showsOutput, signal } = how;
-  await removeFolder(folder);
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    // What an earlier run staged must never be taken for this one's: the folder is new, or there is no run.
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
+    await mkdir(folder, { mode: 0o700 });
   } catch (cause) {
     throw new OffsiteError('stage-failed', `${folder} cannot be made: ${String(cause)}`, { cause });
   }
@@ -66,8 +67,9 @@ export async function stage(
     onEnd(result.script);
     if (result.why !== null) throw scriptError(task, result, showsOutput);
   }
-  if (tasks.length > 0 && readdirSync(folder).length === 0) {
-    throw new OffsiteError('stage-empty', `the scripts of the set left nothing in the staging folder`);
+  if (tasks.length === 0) throw new OffsiteError('stage-empty', `there is no script in ${set.scripts}`);
+  if (readdirSync(folder).length === 0) {
+    throw new OffsiteError('stage-empty', 'the scripts of the set left nothing in the staging folder');
   }
 }
 

@@ -210,6 +210,15 @@ export class AgentHost implements Disposable {
     }
   }
 
+  /** Ledger, objects and the newest run: no put can harm an older one, so all of them together are looked at once. */
+  async assertNewest(tree: Tree, allow: { numbersTwice?: boolean } = {}): Promise<void> {
+    const signed = await assertSound(this.place(), allow);
+    const { run = '', outcome } = signed.at(-1)?.manifest ?? {};
+    assert.equal(outcome, 'complete');
+    this.trees.set(run, tree);
+    await this.assertRestorable([run]);
+  }
+
   /** Ledger, objects and every remembered run. */
   async assertSound(allow: { numbersTwice?: boolean } = {}): Promise<void> {
     await assertSound(this.place(), allow);

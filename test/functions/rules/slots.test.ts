@@ -70,7 +70,7 @@ describe('slotsBetween', () => {
     assert.deepEqual(due(some, '2026-11-03T00:00', '2026-11-03T05:00'), [
       '2026-11-03T04:00 nightly incremental carcosa/data purr/etc',
     ]);
-    const one = fleetOf({ nightly: { ...NIGHTLY, sets: ['var'] } }, hosts);
+    const one = fleetOf({ nightly: { ...NIGHTLY, hosts: ['purr'], sets: ['var'] } }, hosts);
     assert.deepEqual(due(one, '2026-11-03T00:00', '2026-11-03T05:00'), [
       '2026-11-03T04:00 nightly incremental purr/var',
     ]);

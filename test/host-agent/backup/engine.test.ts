@@ -199,7 +199,7 @@ async function listingOf(
   const meta = new ContentStore(
     'meta',
     { store, uploads, sealer, journal, place, attempt: 1 },
-    { partSize: 2 ** 20, level: 1, source },
+    { partSizeOf: () => 2 ** 20, level: 1, source, verifyAll: true },
   );
   const writer = new ListingWriter(meta, base);
   for (const { path, lines } of entries) writer.add(path, Buffer.from(lines));

@@ -24,7 +24,8 @@ async function prepare(set: object = {}): Promise<ProcessHost> {
 const together = { concurrency: 2 };
 
 describe('a process that is killed', together, () => {
-  for (const n of [1, 2, 3, 4, 5, 6, 7]) {
+  // Every one of them is met in kill.test.ts, where death is simulated.
+  for (const n of [1, 4, 6, 7]) {
     const when = n % 2 === 0 ? 'before' : 'after';
     it(`${when} put ${n} of a full: the same job ends it`, async () => {
       using host = await prepare();
@@ -87,7 +88,7 @@ describe('a store or disk that fails a process', together, () => {
   it('the state has no room: exit 1, nothing published is harmed; then room again', async () => {
     using host = await prepare();
     await host.good({ type: 'full' });
-    for (const from of [1, 12, 30, 45]) {
+    for (const from of [1, 30]) {
       host.write({ 'a/one': `with room for ${from}` });
       const said = await host.backup({ faults: { noRoom: { under: host.state, from } } });
       assert.equal(said.code, 1, said.out);
@@ -101,7 +102,7 @@ describe('a store or disk that fails a process', together, () => {
   it('the store has no room: exit 1, the failure is published when there is', async () => {
     using host = await prepare();
     await host.good({ type: 'full' });
-    for (const from of [1, 20, 40]) {
+    for (const from of [1, 40]) {
       host.write({ 'a/one': `with room for ${from}` });
       const said = await host.backup({ faults: { noRoom: { under: host.folder, from } } });
       assert.equal(said.code, 1, said.out);
@@ -129,7 +130,7 @@ describe('a process with another clock', together, () => {
 });
 
 describe('a process whose source', together, () => {
-  for (const into of ['shorter', 'longer', 'nothing', 'fifo', 'symlink'] as const) {
+  for (const into of ['shorter', 'nothing', 'fifo', 'symlink'] as const) {
     it(`becomes ${into} between lstat and open: complete`, async () => {
       using host = await prepare();
       const file = join(host.source, 'a/one');
