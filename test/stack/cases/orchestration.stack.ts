@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { instantText, runIdForSlot } from '../../../contract/ids.ts';
 import { objectKey } from '../../../contract/keys.ts';
 import type { Latest, Sent, Verdict } from '../../../contract/verdict.ts';
@@ -221,7 +222,14 @@ const about =
 /** `offsite fleet run`: dispatch of a slot of policy `manual`. */
 async function backUpNow(stack: DeployedStack, names: readonly Name[]): Promise<void> {
   const deadline = new Date(Date.now() + 60 * MINUTE).toISOString();
-  for (const host of names) await stack.invoke('dispatch', { manual: { host, type: 'full', deadline } });
+  for (const host of names) {
+    // A manual slot is known by its second: a second one within it would be taken for the first one fired again.
+    await sleep(1000);
+    const { nodes } = (await stack.invoke('dispatch', { manual: { host, type: 'full', deadline } })) as {
+      nodes: number;
+    };
+    assert.equal(nodes, 1, `${host} was asked`);
+  }
   await stack.world.ssm.idle();
 }
 
