@@ -43,6 +43,13 @@ export const ERRORS = {
     meaning: 'A schedule expression is not a valid AWS cron expression.',
     action: 'Mend the expression; the message names the field.',
   },
+  'caller-unfit': {
+    exit: 2,
+    meaning:
+      'The AWS credentials of this machine are not those of a host: they are not of a role whose session is the node.',
+    action:
+      'Give the machine the instance profile or the hybrid activation of docs/deploy.md; the message names what it has.',
+  },
   'key-unreadable': {
     exit: 2,
     meaning: 'A key file is missing or is not an OpenPGP key.',

@@ -60,7 +60,7 @@ export async function backupSets(request: BackupRequest, ports: HostPorts): Prom
     );
   }
   const host = hostNameOf(config);
-  const { prefix } = await callerOf(config.store, host);
+  const { prefix } = await callerOf(config.store, host, { node: asked === null ? null : request.node });
   const identity = await openIdentity(config.identity, { prefix, host }, clock.now(), ports.notice);
   const opened = await ports.openStore();
   // With a job nothing is read, listed or replaced; so a policy that allows no more is enough, and always tested.

@@ -18,6 +18,7 @@ interface Options {
   state?: string;
   identity?: string;
   path?: string[];
+  aws?: boolean;
 }
 
 export function addInit(offsite: Command): void {
@@ -29,6 +30,7 @@ export function addInit(offsite: Command): void {
     .option('--path <PATH...>', 'what to back up, for a first config (else /etc and /home)')
     .option('--state <DIR>', 'state folder (else /var/lib/offsite); with it alone the identity is DIR/identity')
     .option('--identity <DIR>', 'identity folder (else /etc/offsite/identity)')
+    .option('--aws', 'refuse unless the credentials here are those of a host of the stack')
     .addHelpText(
       'after',
       `
@@ -62,7 +64,7 @@ async function init(options: Options, context: Context): Promise<void> {
   for (const file of value.recipients) await assertRecipients(await readPublicKeys(readKeyFile(file), file));
 
   const store = await context.openStore(url, { create: true });
-  const { prefix } = await callerOf(url, host);
+  const { prefix } = await callerOf(url, host, { aws: options.aws === true });
   const made = await openIdentity(config.identity, { prefix, host }, clock.now(), (text) => output.warning(text));
   await registerKey(store, made);
   // Last, so that a failed init can simply be run again.

@@ -1,0 +1,37 @@
+/** All of the stack's tests, in the one process that has the emulator and the stand-in. */
+
+import { test } from 'node:test';
+import { deployments } from './cases/deployments.stack.ts';
+import { emulator } from './cases/emulator.stack.ts';
+import { failures } from './cases/failures.stack.ts';
+import { orchestration } from './cases/orchestration.stack.ts';
+import { recorded } from './cases/recorded.stack.ts';
+import { rights } from './cases/rights.stack.ts';
+import { standIn } from './cases/stand-in.stack.ts';
+import { DeployedStack } from './harness/stack.ts';
+import { startWorld, type World } from './harness/world.ts';
+
+/** run.ts knows by it that all is told. */
+const LAST = 'everything is taken down';
+
+const world: Promise<World> = startWorld();
+let stack: Promise<DeployedStack> | undefined;
+
+/** The stack that most tests share; deployed when it is first asked for. */
+const deployed = async (): Promise<DeployedStack> => {
+  const { operator } = await world;
+  stack ??= world.then((found) =>
+    DeployedStack.deploy(found, { stack: 'offsite', operatorKey: operator.publicKey, email: 'jo@example.org' }),
+  );
+  return stack;
+};
+
+emulator(() => world);
+standIn(() => world);
+orchestration(deployed);
+failures(deployed);
+rights(deployed);
+deployments(() => world, deployed);
+recorded(deployed);
+
+test(LAST, async () => (await world).stop());
