@@ -13,6 +13,7 @@ import { tryLock } from '../../../system/lock-file.ts';
 import { assertSameTree, assertSound, manifestsOf, restored, treeOf } from '../../helpers/agent-check.ts';
 import type { Saboteur } from '../../helpers/agent-faults.ts';
 import { AgentHost, HOST, SET } from '../../helpers/agent-host.ts';
+import { noise } from '../../helpers/agent-random.ts';
 
 function prepare(set: object = {}): AgentHost {
   const host = new AgentHost(set);
@@ -108,6 +109,40 @@ describe('a job that is delivered twice', () => {
       assert.equal((await manifestsOf(host.place())).length, 4);
     });
   }
+});
+
+describe('a job that knows less than the host', () => {
+  it("of the head: the host's own ledger goes on, on the base that the job names", async () => {
+    using host = prepare();
+    const { run } = await host.good();
+    const old = await host.known();
+    host.write({ 'a/one': 'uno' });
+    await host.good();
+    host.write({ 'a/one': 'eins' });
+    const { result } = await host.good({ job: old });
+    assert.equal(result.manifest?.sequence, 3);
+    assert.equal(result.manifest?.base?.run, run);
+    await host.assertSound();
+  });
+
+  it('of the base, when it is delivered again after a death: what was begun on the other base is used or not, never mixed', async () => {
+    using host = prepare();
+    host.config = { ...host.config, partSize: 2 ** 18 };
+    await host.good();
+    const old = await host.known();
+    host.write({ 'a/new': noise('new', 600_000) });
+    await host.good();
+    host.write({ 'a/newer': noise('newer', 600_000) });
+    const due = host.nextDue();
+    const saboteur: Saboteur = { before: ({ path }) => (path.includes('/index-') ? 'die' : undefined) };
+    assert.ok((await host.run({ due, job: old, saboteur })).died);
+    const { head, base } = await host.known();
+    const { result } = await host.good({ due, job: { head, base } });
+    assert.equal(result.manifest?.base?.run, base?.run);
+    host.write({ 'a/newest': 'newest' });
+    await host.good();
+    await host.assertSound();
+  });
 });
 
 describe('a lock', () => {

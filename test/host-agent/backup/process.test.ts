@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { tryLock } from '../../../system/lock-file.ts';
@@ -213,6 +213,24 @@ describe('what a process says', together, () => {
       const said = await host.offsite(['--quiet', 'backup', ...words]);
       assert.deepEqual([said.code, said.out, said.err], [0, '', '']);
     }
+  });
+
+  it('dry: what it would do, and nothing is written to the store, nor stays on the host', async () => {
+    using host = await prepare();
+    const files = (folder: string) => readdirSync(folder, { recursive: true }).map(String).sort();
+    for (const type of ['full', 'incremental']) {
+      const [store, state] = [files(host.folder), existsSync(host.state) ? files(host.state) : ['sets', `sets/${SET}`]];
+      host.write({ 'a/one': `before the ${type}` });
+      const said = await host.backup({ words: ['--dry-run'] });
+      assert.equal(said.code, 0, said.err);
+      const { outcome, type: actual, newBytes } = saidRun(said);
+      assert.deepEqual([outcome, actual], ['dry-run', type]);
+      assert.ok((newBytes ?? 0) > 0);
+      assert.deepEqual(files(host.folder), store);
+      assert.deepEqual(files(host.state), state);
+      await host.good({ words: [] });
+    }
+    await host.assertSound();
   });
 
   it('as JSON: one document, also of a failure; and what a script said is not shown', async () => {
