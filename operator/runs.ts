@@ -29,7 +29,14 @@ export async function listRuns(believing: Believing, of: { host?: string; set?: 
     const records = await readRuns({ store, manifests, anchor }, await listManifests(store, known));
     for (const record of records) listed.push(await describe(record, displayName(known), believing));
   }
-  return listed.sort((one, other) => (one.run < other.run ? -1 : one.run > other.run ? 1 : 0));
+  return listed.sort(inOrder);
+}
+
+/** By the second that run ids begin with; within it, runs of one host and set by their place in the ledger. */
+function inOrder(one: ListedRun, other: ListedRun): number {
+  const place = ({ run, host, set, manifest }: ListedRun) =>
+    [run.slice(0, 16), host, set, String(manifest?.sequence ?? 0).padStart(16, '0'), run].join(' ');
+  return place(one) < place(other) ? -1 : 1;
 }
 
 async function describe(record: RunRecord, host: string, believing: Believing): Promise<ListedRun> {

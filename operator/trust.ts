@@ -4,11 +4,13 @@ import { OffsiteError } from '../contract/errors.ts';
 import { isPrefixOfNode } from '../contract/ids.ts';
 import { ALL_HOSTS } from '../contract/keys.ts';
 import type { Trust } from '../contract/trust.ts';
+import { FleetArchive } from '../functions/lib/fleet-archive.ts';
 import type { PrivateKey } from '../pgp/keys.ts';
 import { ManifestReader } from '../repository/manifests.ts';
 import { listManifests, listSets, readRuns } from '../repository/runs.ts';
 import type { Believing } from '../repository/select-run.ts';
 import { writeTrust } from '../repository/trust.ts';
+import { systemClock } from '../system/clock.ts';
 
 export interface Candidate {
   readonly host: string;
@@ -62,12 +64,15 @@ export async function findCandidates(believing: Believing, host: string, fingerp
   return { host, prefix, fingerprint: chosen, from, oldUntil: Math.max(1, ...heads), isCertified: false };
 }
 
+/** By the name that is certified, by the node that the fleet file gives the host, or by the name itself. */
 async function prefixOf({ store, trust }: Believing, host: string): Promise<string> {
+  const { rulings } = await new FleetArchive(store).history(systemClock.now());
+  const node = rulings[0]?.fleet.hosts[host]?.node ?? host;
   const certified = Object.entries(trust?.trust.hosts ?? {}).filter(([, entry]) => entry.name === host);
   const matching = new Set(certified.map(([prefix]) => prefix));
   for await (const folder of store.listFolders(ALL_HOSTS)) {
     const prefix = folder.slice(ALL_HOSTS.length, -1);
-    if (isPrefixOfNode(prefix, host)) matching.add(prefix);
+    if (isPrefixOfNode(prefix, host) || isPrefixOfNode(prefix, node)) matching.add(prefix);
   }
   const [only, second] = [...matching].sort();
   if (only === undefined)
