@@ -271,6 +271,36 @@ export const ERRORS = {
     meaning: 'The store holds no fleet file, so nobody knows what is due.',
     action: 'Apply one with `offsite fleet apply`, or give `--max-age`.',
   },
+  'node-unknown': {
+    exit: 1,
+    meaning: 'The command service does not know the node of a host, so nobody can ask it for a backup.',
+    action: 'Correct `node` in fleet.yml and apply it; `offsite fleet discover` lists the nodes that there are.',
+  },
+  'stack-absent': {
+    exit: 1,
+    meaning: 'There is no stack of that name where it was looked for.',
+    action: 'Check `stack` in fleet.yml, the region of the store URL, and the account (`aws sts get-caller-identity`).',
+  },
+  'stack-denied': {
+    exit: 1,
+    meaning: 'The caller may not ask the stack for that.',
+    action: 'Use the credentials of an operator; the message names the call that was denied.',
+  },
+  'stack-throttled': {
+    exit: 1,
+    meaning: 'AWS took no more requests for now, also after several tries.',
+    action: 'Try again in a minute.',
+  },
+  'stack-failed': {
+    exit: 1,
+    meaning: 'A function of the stack failed, or gave an answer that is not understood.',
+    action: 'Read its log: `aws logs tail /aws/lambda/STACK-FUNCTION`. A stack older than this command: deploy it anew.',
+  },
+  'stack-mismatch': {
+    exit: 2,
+    meaning: 'Store and stack that were named do not belong together.',
+    action: 'Name the stack that is in the fleet file of the store, or the store of that stack.',
+  },
   interrupted: {
     exit: 1,
     meaning: 'The command was stopped by a signal.',

@@ -117,6 +117,9 @@ export const runFolder = (key: RunPlace): string => `${runsOfSet(key.prefix, key
 /** All parts of one chain, of content or of listings. */
 export const partsOfChain = (kind: 'data' | 'meta', of: { prefix: string; set: string; chain: ChainId }): string =>
   `${kind}/${of.prefix}/${of.set}/${of.chain}/`;
+/** All chains of one prefix and set. */
+export const chainsOfSet = (kind: 'data' | 'meta', of: { prefix: string; set: string }): string =>
+  `${kind}/${of.prefix}/${of.set}/`;
 /** All runs of one prefix and set. */
 export const runsOfSet = (prefix: string, set: string): string => `runs/${prefix}/${set}/`;
 /** All sets of one prefix. */
