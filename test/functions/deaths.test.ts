@@ -117,6 +117,7 @@ function mortalStack(world: TestStack, life: Mortality): { stack: Stack; command
   const notifier: Notifier = {
     displayName: 'Offsite',
     publish: (one) => life.publication(problemsIn(one), () => world.notifier.publish(one)),
+    hasListener: (topic) => world.notifier.hasListener(topic),
   };
   const { clock, events, operator, memory } = world;
   return {
