@@ -23,7 +23,11 @@ export interface TeardownPort {
  * The name of the stack that is meant: the fleet file's, which `named` must be where both are there. Throws
  * `stack-mismatch` where they differ, and `usage` where neither is known.
  */
-export async function stackToTearDown(store: ObjectStore | null, named: string | undefined, now: Date): Promise<string> {
+export async function stackToTearDown(
+  store: ObjectStore | null,
+  named: string | undefined,
+  now: Date,
+): Promise<string> {
   const fleet = store === null ? undefined : (await new FleetArchive(store).history(now)).rulings[0]?.fleet;
   if (fleet === undefined && named === undefined) {
     throw new OffsiteError('usage', 'there is no fleet file that names the stack: give --stack NAME');
