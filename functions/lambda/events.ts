@@ -40,5 +40,8 @@ export const completeEvent = z.union([objectCreated, commandEnded], {
   error: 'neither an S3 "Object Created" event nor the status of an SSM command on one node',
 });
 
-/** Audit and reconcile look at everything, whatever the event says. */
+/** From `offsite fleet test-alert`, which invokes audit itself; audit looks at everything, whatever else an event says. */
+export const auditEvent = z.looseObject({ testAlert: z.strictObject({}).optional() });
+
+/** Reconcile looks at everything, whatever the event says. */
 export const anyEvent = z.looseObject({});
