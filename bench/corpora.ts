@@ -29,6 +29,8 @@ export function makeCorpus(corpus: string, folder: string, size: Size = FULL_SIZ
   if (corpus === 'tree') makeTree(source, size.files);
   else if (corpus === 'big') makeBig(source, size.bigBytes);
   else run({ words: ['cp', '-a', corpus, source] });
+  // A backup may look again at what changed in the second before it: nobody's first one shall be in that second.
+  run({ words: ['sleep', '3'] });
   writeFileSync(done, '');
   return source;
 }

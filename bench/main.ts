@@ -15,6 +15,7 @@ import { ours } from './contenders/ours.ts';
 import { restic } from './contenders/restic.ts';
 import { rustic } from './contenders/rustic.ts';
 import { makeCorpus } from './corpora.ts';
+import { profile } from './profile.ts';
 import { summarize, tableOf } from './report.ts';
 import { CASES, type Case, type Result, runRound } from './round.ts';
 
@@ -26,6 +27,7 @@ const HELP = `npm run bench -- [options]
   --cases LIST    of ${CASES.join(', ')} (a full is always made)
   --work DIR      where to work, on the file system to be measured (default: the temporary folder)
   --json FILE     every single figure
+  --profile       instead: CPU seconds of ours by stage, and per GB
   --keep          leave stores and restored files where they are
 
 Example:
@@ -47,6 +49,7 @@ const { values } = parseArgs({
     cases: { type: 'string', default: CASES.join() },
     work: { type: 'string', default: tmpdir() },
     json: { type: 'string' },
+    profile: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -66,6 +69,10 @@ function main(): void {
   const results: Result[] = [];
   try {
     const source = makeCorpus(corpus, join(work, 'corpus'));
+    if (values.profile) {
+      say(profile(source, work));
+      return;
+    }
     const machine = `${availableParallelism()} cores of ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
     say(`${machine}\n${contenders.map(({ name, version }) => `${name} ${version}`).join(', ')}\n${corpus}`);
     for (let number = 0; number < rounds; number++) {
