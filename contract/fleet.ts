@@ -17,6 +17,8 @@ const LONGEST_DEADLINE = 30 * DAY;
 export const MANUAL_POLICY = 'manual';
 /** Jobs and `expected.json` hold no longer one. */
 const MAX_SPLAY = DAY;
+/** When digests are due where the fleet file does not say. */
+const DEFAULT_DIGEST = 'cron(0 7 * * ? *)';
 
 /** The calendar has such a day: not 31 February, which Date takes for 3 March. */
 function isDay(text: string): boolean {
@@ -63,7 +65,7 @@ const fleetSchema = z.strictObject({
   recipients: z.array(fingerprint).min(1, 'must name at least one primary key'),
   hosts: z.record(field.host, hostSchema),
   policies: z.record(field.policy, policySchema),
-  digest: z.string().optional(),
+  digest: z.string().default(DEFAULT_DIGEST),
   heartbeat: z.url({ protocol: /^https?$/, error: 'must be a URL like https://example.org/ping' }).optional(),
 });
 /** Durations in milliseconds. */
@@ -101,8 +103,7 @@ function contradiction(fleet: Fleet, now: Date): string | null {
     const why = contradictionOfPolicy(policy, fleet, now);
     if (why !== null) return `policies.${name}.${why}`;
   }
-  if (fleet.digest !== undefined) return scheduleProblem('digest', fleet.digest, now);
-  return null;
+  return scheduleProblem('digest', fleet.digest, now);
 }
 
 function contradictionOfPolicy(policy: FleetPolicy, fleet: Fleet, now: Date): string | null {

@@ -17,6 +17,8 @@ export interface SnsOptions {
 
 /** Whoever has confirmed stays for at least so long, as far as publishing is concerned; that nobody has is asked anew. */
 const BELIEVED_FOR = 5 * 60_000;
+/** Bytes. A topic takes 256 KiB in all: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html */
+const MAX_PLAIN = 64 * 1024;
 
 export class SnsNotifier implements Notifier {
   readonly displayName: string;
@@ -42,7 +44,7 @@ export class SnsNotifier implements Notifier {
         TopicArn: this.#arn(topic),
         Subject: subject,
         MessageStructure: 'json',
-        Message: JSON.stringify({ default: email, email, sms }),
+        Message: JSON.stringify({ default: plainOf({ subject, email, sms }), email, sms }),
         MessageAttributes: {
           // The SMS subscription's filter asks for this one.
           critical: { DataType: 'String', StringValue: String(critical) },
@@ -77,4 +79,9 @@ export class SnsNotifier implements Notifier {
     if (arn === undefined) throw new Error(`this function was not given the topic ${topic}`);
     return arn;
   }
+}
+
+/** What those get that are neither mailboxes nor phones: all of it, but where twice that is more than a topic takes. */
+function plainOf({ subject, email, sms }: Pick<Publication, 'subject' | 'email' | 'sms'>): string {
+  return Buffer.byteLength(email) <= MAX_PLAIN ? email : `${subject}\n\n${sms}\n`;
 }
