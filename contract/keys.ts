@@ -48,8 +48,8 @@ export type ObjectKey =
   | { kind: 'recovery'; file: 'README.txt' | 'recover.sh' };
 
 const SHORT_SHA = /^[0-9a-f]{32}$/;
-/** `<kind>.<set>.<host>`, with `-` for what a problem of the whole stack has none of. */
-const PROBLEM = /^[a-z][a-z-]{0,31}\.(?:-|[a-z0-9][a-z0-9_-]{0,31})\.(?:-|[A-Za-z0-9][A-Za-z0-9._-]{0,62})$/;
+/** `<kind>.<set>.<host or policy>`, with `-` for what a problem has none of. Policy names may begin with a hyphen. */
+const PROBLEM = /^[a-z][a-z-]{0,31}\.(?:-|[a-z0-9][a-z0-9_-]{0,31})\.[A-Za-z0-9-][A-Za-z0-9._-]{0,62}$/;
 const MAX_NUMBER = 999_999_999;
 
 /** Part numbers have six digits at least, so that listings of up to a million parts are in order. */

@@ -6,7 +6,7 @@
 
 import { objectKey } from '../../contract/keys.ts';
 import { type Problem, type ProblemKind, problemKey, problemKind } from '../../contract/problem.ts';
-import { type Latest, latestKind, type Verdict } from '../../contract/verdict.ts';
+import { type Latest, latestKind, type Reason, type Verdict } from '../../contract/verdict.ts';
 import {
   ended,
   endedByVerdict,
@@ -18,6 +18,7 @@ import {
   untold,
   withTrouble,
 } from '../rules/alerts.ts';
+import { bound } from '../rules/findings.ts';
 import { type Message, renderProblem, renderRecovery, type View } from '../rules/render.ts';
 import { changeDocument, readDocument } from './documents.ts';
 import { nowText, type Pass } from './pass.ts';
@@ -43,6 +44,19 @@ export async function close(
     return changed && document !== null ? [document] : [];
   });
   return (await Promise.all(closed)).flat();
+}
+
+const STACK = { host: null, set: null };
+
+/** Records a problem of the whole stack, as `record` does; it lasts until `closeOfStack`. */
+export async function recordOfStack(pass: Pass, kind: ProblemKind, why: Reason): Promise<Problem | null> {
+  const incident = { policy: null, due: null, run: null, at: nowText(pass) };
+  return record(pass, { kind, ...STACK, incident, reasons: [bound(why)] });
+}
+
+/** Ends a problem of the whole stack; nothing where there is none. */
+export async function closeOfStack(pass: Pass, kind: ProblemKind): Promise<Problem[]> {
+  return close(pass, STACK, { run: null, at: nowText(pass), good: true }, [kind]);
 }
 
 /** Closes all that this accepted run of a host's set ends. */

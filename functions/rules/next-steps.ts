@@ -89,8 +89,30 @@ export function nextStep(problem: Problem, store: string): NextStep {
         say: `Correct the node of ${host} in fleet.yml and apply it. Until then nobody asks ${host} for backups; there, as root:`,
         type: [again],
       };
+    case 'unjudged':
+      return { say: 'See what is wrong with it; audit tries again every quarter of an hour:', type: [verify] };
+    case 'not-dispatched':
+      return {
+        say: 'Mend what keeps the stack from dispatching (its log says why). Until then, ask a host by hand:',
+        type: ['offsite fleet run HOST --wait'],
+      };
+    case 'not-judged':
+      return {
+        say: 'The backups are there. Mend what keeps the stack from judging them at once (the log of its function complete says why):',
+        type: ['offsite fleet status'],
+      };
     case 'fleet-missing':
     case 'fleet-invalid':
-      return { say: 'Apply fleet.yml again. What every host has by now:', type: [check] };
+      return { say: 'Apply the fleet file again:', type: ['offsite fleet apply fleet.yml'] };
+    case 'dead-letters':
+      return {
+        say: 'Look at them and then empty the queue. Audit finds out by itself what they would have told:',
+        type: ['offsite fleet status'],
+      };
+    case 'no-subscriber':
+      return {
+        say: 'Subscribe an address, and confirm the mail that comes:',
+        type: ['offsite fleet subscribe ADDRESS'],
+      };
   }
 }

@@ -35,9 +35,14 @@ const WORDS: Record<ProblemKind, { word: string; critical: boolean; what: string
   suspect: { word: 'SUSPECT', critical: true, what: 'was backed up, but something is wrong with it' },
   partial: { word: 'PARTIAL', critical: false, what: 'was backed up, but not all of it could be read' },
   fork: { word: 'FORKED', critical: true, what: 'has two backups that both claim to be the next one' },
+  unjudged: { word: 'UNJUDGED', critical: true, what: 'cannot be judged: nobody knows whether it was backed up' },
   'unknown-node': { word: 'UNKNOWN NODE', critical: true, what: 'cannot be asked to make a backup' },
+  'not-dispatched': { word: 'NOT DISPATCHED', critical: true, what: 'did not ask its hosts for backups' },
+  'not-judged': { word: 'NOT JUDGED', critical: false, what: 'arrive, and are judged by audit alone, hours later' },
   'fleet-missing': { word: 'MISSING', critical: true, what: 'is missing from the store' },
   'fleet-invalid': { word: 'INVALID', critical: true, what: 'in the store cannot be used' },
+  'dead-letters': { word: 'NOT EMPTY', critical: false, what: 'holds events that could not be delivered' },
+  'no-subscriber': { word: 'NOT HEARD', critical: true, what: 'reach nobody but phones' },
 };
 const LISTED_REASONS = 10;
 

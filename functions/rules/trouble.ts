@@ -23,6 +23,12 @@ export function neverStarted(node: string, deadline: Date): CodedReason {
   return { code: 'never-started', text };
 }
 
+/** Nobody asked for it: its slot was not dispatched, or its batch was not sent. */
+export function notAsked(node: string, deadline: Date): CodedReason {
+  const text = `never asked: no command was sent to node ${node} by the deadline, ${utc(deadline)}`;
+  return { code: 'not-asked', text };
+}
+
 /** Another run held the set for all the time that there was. */
 export function busy(by: string | null, since: string | null): CodedReason {
   const held = by === null ? 'another run' : `run ${by}`;
