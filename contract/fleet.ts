@@ -18,7 +18,7 @@ export const MANUAL_POLICY = 'manual';
 /** Jobs and `expected.json` hold no longer one. */
 const MAX_SPLAY = DAY;
 /** When digests are due where the fleet file does not say. */
-const DEFAULT_DIGEST = 'cron(0 7 * * ? *)';
+export const DEFAULT_DIGEST = 'cron(0 7 * * ? *)';
 
 /** The calendar has such a day: not 31 February, which Date takes for 3 March. */
 function isDay(text: string): boolean {
@@ -31,11 +31,15 @@ const since = field.instant.optional();
 const fingerprint = z.string().refine(isFingerprint, 'must be a fingerprint of 40 uppercase hex digits');
 const day = z.string().refine(isDay, 'must be a date like 2026-12-24');
 
+const off = z.literal('off');
+
 const hostSchema = z.strictObject({
   node: z.string().refine(isNodeId, 'must be a node id'),
   sets: z.array(field.set).min(1, 'must name at least one set'),
   signingKey: fingerprint.optional(),
   pause: z.strictObject({ until: day }).optional(),
+  /** `off`, or sets by name with `off`: runs unlike those before them are noted, not suspect. */
+  anomalies: z.union([off, z.record(field.set, off)], 'must be `off`, or sets by name with `off`').optional(),
   since,
 });
 export type FleetHost = z.infer<typeof hostSchema>;
@@ -94,6 +98,10 @@ function contradiction(fleet: Fleet, now: Date): string | null {
     nodes.set(host.node, name);
     const twice = namedTwice(host.sets);
     if (twice !== undefined) return `hosts.${name}.sets: names ${twice} twice`;
+    const unknown = Object.keys(host.anomalies ?? {}).find(
+      (set) => host.anomalies !== 'off' && !host.sets.includes(set),
+    );
+    if (unknown !== undefined) return `hosts.${name}.anomalies: the host has no set ${unknown}`;
   }
   const policies = Object.entries(fleet.policies);
   if (policies.length > MAX_POLICIES)

@@ -13,7 +13,8 @@ import { LedgerSearch } from './lib/ledger.ts';
 import type { Pass } from './lib/pass.ts';
 import { emit, settle } from './lib/settle.ts';
 import { type Subject, storedVerdict, subjectOf } from './lib/subject.ts';
-import { acceptedByOperator, judge } from './rules/judge.ts';
+import { acceptedByOperator, judge, type RunFacts } from './rules/judge.ts';
+import { changeOf } from './rules/judge-changes.ts';
 import { isTie, latestAfter } from './rules/latest.ts';
 import { verdictOfManifest } from './rules/verdict-of.ts';
 import { outranks } from './rules/verdicts.ts';
@@ -90,8 +91,8 @@ async function verdictAndLatest(
     if (before === null || !restsOn(before, found) || isTie(latest.document, before)) {
       content ??= contentOf(pass, found);
       const around = { content: await content, latest: latest.document, search };
-      const judgement = judge(await factsOf(pass, subject, found, around));
-      const judged = verdictOfManifest(aboutOf(subject), judgement, receivedOf(found), pass.clock.now());
+      const facts = await factsOf(pass, subject, found, around);
+      const judged = verdictOfManifest(aboutOf(subject), judge(facts), receivedOf(found, facts), pass.clock.now());
       if (outranks(judged, before)) verdict = judged;
     }
     verdict = await withAcceptance(pass, subject, verdict as Verdict);
@@ -142,8 +143,8 @@ function aboutOf({ place, owner, slot }: Subject) {
   return { host: owner.host, set: place.set, run: place.run, slot };
 }
 
-function receivedOf(found: PresentManifest): Parameters<typeof verdictOfManifest>[2] {
+function receivedOf(found: PresentManifest, { before }: RunFacts): Parameters<typeof verdictOfManifest>[2] {
   if (found.state === 'invalid') return { received: found.received, believed: null };
   const { manifest, payloadHash, received } = found.signed;
-  return { received, believed: { manifest, payloadHash } };
+  return { received, believed: { manifest, payloadHash, change: changeOf(manifest, before) } };
 }

@@ -19,6 +19,8 @@ export interface Owner {
   readonly pin: string | null;
   /** By whom every backup must be readable, as the fleet file of the run's time has it. */
   readonly recipients: readonly string[];
+  /** Sets whose unusual figures are noted and doubt nothing, or all of them. */
+  readonly noAnomalies: 'all' | readonly string[];
 }
 
 export interface AskedBy {
@@ -31,8 +33,10 @@ export interface AskedBy {
 export function ownerOf(history: FleetHistory, prefix: string, at: Date): Owner | null {
   const rulings = [rulingAt(history, at), history.rulings[0] ?? null].filter((ruling) => ruling !== null);
   for (const { fleet } of rulings) {
-    for (const [host, { node, signingKey }] of Object.entries(fleet.hosts)) {
-      if (isPrefixOfNode(prefix, node)) return { host, node, pin: signingKey ?? null, recipients: fleet.recipients };
+    for (const [host, { node, signingKey, anomalies }] of Object.entries(fleet.hosts)) {
+      if (!isPrefixOfNode(prefix, node)) continue;
+      const noAnomalies = anomalies === 'off' ? 'all' : Object.keys(anomalies ?? {});
+      return { host, node, pin: signingKey ?? null, recipients: fleet.recipients, noAnomalies };
     }
   }
   return null;
@@ -48,7 +52,7 @@ export async function ownerByDispatch(
   for await (const { policy, batches } of expectedOf(store, due)) {
     for (const { host, node } of batches.flat()) {
       if (!isPrefixOfNode(prefix, node) || runIdForSlot({ policy, due, node, set }) !== run) continue;
-      return { host, node, pin: null, recipients: history.rulings[0]?.fleet.recipients ?? [] };
+      return { host, node, pin: null, recipients: history.rulings[0]?.fleet.recipients ?? [], noAnomalies: [] };
     }
   }
   return null;

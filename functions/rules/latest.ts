@@ -2,6 +2,7 @@
 
 import { FORMAT } from '../../contract/document.ts';
 import { type Latest, latestKind, type Verdict } from '../../contract/verdict.ts';
+import { recentAfter } from './recent.ts';
 
 /** The record after this verdict, or null where it changes nothing. Doing it twice is doing it once. */
 export function latestAfter(latest: Latest | null, verdict: Verdict): Latest | null {
@@ -31,6 +32,7 @@ export function latestAfter(latest: Latest | null, verdict: Verdict): Latest | n
     good: moves.good && isNewer(oldGood) ? { ...measured, prefix, at } : before.good,
     accepted: verdict.accepted && at > (before.accepted?.at ?? '') ? { run: verdict.run, at } : before.accepted,
     configHash: isHead ? verdict.configHash : before.configHash,
+    recent: recentAfter(before.recent, verdict),
   };
   return latest !== null && JSON.stringify(after) === JSON.stringify(latest) ? null : after;
 }
@@ -45,6 +47,6 @@ export function isTie(latest: Latest | null, verdict: Verdict): boolean {
 }
 
 function emptyRecord({ host, set }: Verdict, prefix: string): Latest {
-  const nothing = { head: null, base: null, baseAbove: 0, good: null, accepted: null, configHash: null };
+  const nothing = { head: null, base: null, baseAbove: 0, good: null, accepted: null, configHash: null, recent: [] };
   return { type: latestKind.type, format: FORMAT, host, set, prefix, ...nothing };
 }

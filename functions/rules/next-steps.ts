@@ -24,13 +24,14 @@ export function nextStep(problem: Problem, store: string): NextStep {
   const check = `offsite check --store ${quoted(store)} --operator public.asc`;
   const accept = `offsite accept ${run} ${of} --because 'WHY IT IS GOOD' --key private.asc`;
   const verify = `offsite verify ${run} ${of} --operator public.asc`;
+  const runs = `offsite runs ${of}`;
   const look = `offsite ls ${run} ${of} --key private.asc`;
 
   switch (code) {
     case 'busy':
       return {
         say: `See which run held the set, and once that one has ended, run the backup on ${host} as root:`,
-        type: [`offsite runs ${of}`, again],
+        type: [runs, again],
       };
     case 'script':
       return { say: `Run the script by hand on ${host} as root and mend it. Then there:`, type: [again] };
@@ -65,6 +66,15 @@ export function nextStep(problem: Problem, store: string): NextStep {
         say: `See what is damaged, and start a new chain on ${host} as root:`,
         type: [verify, full],
       };
+    case 'changed':
+    case 'compressibility':
+      return {
+        say: `Look at the files on ${host} now. If something encrypts or overwrites them, take ${host} off the network; the newest good backup is not touched by it. If it was an upgrade or a move, say so:`,
+        type: [runs, look, accept],
+      };
+    case 'shrink':
+    case 'growth':
+      return { say: `See what went or came on ${host}. If it is meant to be so, say so:`, type: [runs, look, accept] };
     case 'base':
       return { say: `Start a new chain on ${host} as root:`, type: [full] };
   }
@@ -82,7 +92,7 @@ export function nextStep(problem: Problem, store: string): NextStep {
     case 'fork':
       return {
         say: 'Both runs can be restored; the next one will be a full. Make sure that only one machine is registered as this host:',
-        type: [`offsite runs ${of}`],
+        type: [runs],
       };
     case 'unknown-node':
       return {

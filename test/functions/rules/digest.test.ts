@@ -32,6 +32,7 @@ const wells: Digest = {
     { host: 'carcosa', set: 'etc', sequence: 1, payload: 'cd'.repeat(32) },
     { host: 'carcosa', set: 'data', sequence: 41, payload: '0123456789abcdef'.repeat(4) },
   ],
+  unread: 0,
   store: 's3://my-backups?region=eu-central-1',
   displayName: 'Offsite',
 };
@@ -52,14 +53,14 @@ function verdict(host: string, judged: string, notices: Reason[], more: Partial<
     ...{ at: judged, outcome: 'complete', witness: 'manifest', accepted: true, reasons: [], notices, judged },
     ...{ recorded: null, moves: { head: true, base: true, good: true, baseAbove: null }, prefix: null, payload: null },
     ...{ sequence: null, backup: null, promoted: null, received: judged, configHash: null, newBytes: null },
-    ...{ storedBytes: null, bytes: null, files: null },
+    ...{ storedBytes: null, bytes: null, files: null, change: null },
     ...more,
   };
 }
 
 function latest(host: string, set: string, received: string): Latest {
   const head = { run: RUN, payload: 'a'.repeat(64), sequence: 1, received };
-  const none = { base: null, baseAbove: 0, good: null, accepted: null, configHash: null };
+  const none = { base: null, baseAbove: 0, good: null, accepted: null, configHash: null, recent: [] };
   return { type: latestKind.type, format: FORMAT, host, set, prefix: 'AROAEXAMPLE:mi-1', head, ...none };
 }
 
@@ -104,6 +105,12 @@ describe('a digest says', () => {
 
   test('that nobody looked for days', () => {
     golden('after-days', renderDigest({ ...wells, last: at('2026-11-18T07:00:00Z') }));
+  });
+
+  test('that it does not know everything', () => {
+    const { subject, email } = renderDigest({ ...wells, unread: 2 });
+    assert.equal(subject, 'Offsite digest: incomplete, 2 records could not be read');
+    assert.match(email, /2 records could not be read, so this digest is not complete/);
   });
 
   test('that there is no fleet file', () => {

@@ -39,6 +39,7 @@ function verdict(sequence: number, more: Partial<Verdict> = {}): Verdict {
     storedBytes: 1,
     bytes: sequence * 100,
     files: 1,
+    change: { changedFiles: 1, replacedFiles: sequence % 3, replacedBytes: (sequence * 7) % 5, objectBytes: 1 },
     ...more,
   };
 }
