@@ -18,7 +18,7 @@ export interface Head {
 const DIGITS = 8;
 
 /** The head that a record of the newest runs names; null where it names none. */
-export function headOf({ host, set, head }: Latest): Head | null {
+export function headOf({ host, set, head }: Pick<Latest, 'host' | 'set' | 'head'>): Head | null {
   return head === null ? null : { host, set, sequence: head.sequence, payload: head.payload };
 }
 

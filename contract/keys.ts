@@ -136,6 +136,9 @@ export const ALL_HOSTS = 'hosts/';
 export const ALL_RUNS = 'runs/';
 export const ALL_SLOTS = 'slots/';
 export const ALL_ALERTS = 'alerts/';
+export const ALL_LATEST = 'latest/';
+/** Verdicts about runs that no slot asked for. */
+export const ALL_UNASKED_VERDICTS = 'verdicts/';
 export const ALL_FLEET_VERSIONS = 'config/fleet/';
 /** Where a host may write, given its prefix: nothing else is ever needed by a backup with a job. */
 export const placesOfHost = (prefix: string): string[] =>

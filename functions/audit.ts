@@ -11,13 +11,24 @@ import { FORMAT } from '../contract/document.ts';
 import { instantText } from '../contract/ids.ts';
 import { objectKey } from '../contract/keys.ts';
 import { type AuditState, auditStateKind } from '../contract/verdict.ts';
+import { auditDeadLetters } from './lib/audit-dead-letters.ts';
 import { auditFleetFile } from './lib/audit-fleet.ts';
+import { auditListeners, beatHeart } from './lib/audit-listeners.ts';
 import { auditSlot, type SlotReport } from './lib/audit-slot.ts';
+import { sendDigest } from './lib/digest.ts';
 import { isRace, putDocument, readDocument } from './lib/documents.ts';
 import { beginPass, type Pass } from './lib/pass.ts';
 import { LONGEST_DEADLINE, slotsToJudge } from './lib/slots-to-judge.ts';
 import { tellUntold } from './lib/tell-untold.ts';
+import type { DeadLetterCount } from './ports/dead-letters.ts';
+import type { Heartbeat } from './ports/heartbeat.ts';
 import type { Stack } from './stack.ts';
+
+/** What audit looks at and asks outside of the store; what is not there is not looked at. */
+export interface AuditPorts {
+  readonly deadLetters?: DeadLetterCount;
+  readonly heartbeat?: Heartbeat;
+}
 
 export interface Audited {
   /** Slots looked at, by due minute. */
@@ -26,6 +37,10 @@ export interface Audited {
   readonly open: number;
   /** Problems told that somebody had recorded and not told. */
   readonly toldAnew: number;
+  /** True where the daily digest was due and was sent. */
+  readonly digestSent: boolean;
+  /** What somebody should know and is no reason to fail. */
+  readonly warnings: readonly string[];
   /** What went wrong. Whoever runs this must fail where there is any, so that somebody is told. */
   readonly errors: readonly unknown[];
 }
@@ -33,7 +48,7 @@ export interface Audited {
 const STATE_KEY = objectKey({ kind: 'audit-state' });
 
 /** One audit of everything. Two at once do no harm. Throws where it cannot even tell what to look at. */
-export async function audit(stack: Stack): Promise<Audited> {
+export async function audit(stack: Stack, { deadLetters, heartbeat }: AuditPorts = {}): Promise<Audited> {
   const now = stack.clock.now();
   const { document, condition } = await readDocument(stack.store, STATE_KEY, auditStateKind);
   const state = document ?? (await firstState(stack, now));
@@ -41,6 +56,8 @@ export async function audit(stack: Stack): Promise<Audited> {
   const errors: unknown[] = [];
 
   errors.push(...(await auditFleetFile(pass)));
+  const { somebodyListens, errors: unheard } = await auditListeners(pass);
+  errors.push(...unheard);
   const slots: SlotReport[] = [];
   for (const name of await slotsToJudge(pass, state, now)) {
     const isNew = !state.open.some(({ policy, due }) => policy === name.policy && due === instantText(name.due));
@@ -49,12 +66,21 @@ export async function audit(stack: Stack): Promise<Audited> {
     slots.push(report);
   }
   const open = slots.filter(({ isClosed }) => !isClosed).map(({ policy, due }) => ({ policy, due: instantText(due) }));
+  const letters = await auditDeadLetters(pass, deadLetters, state.deadLetters, now);
+  errors.push(...letters.errors);
   const untold = await tellUntold(pass, new Date(state.told), now);
   errors.push(...untold.errors);
 
-  const told = instantText(untold.allToldBefore);
-  await save(pass, { type: auditStateKind.type, format: FORMAT, cursor: instantText(now), open, told }, condition);
-  return { slots, open: open.length, toldAnew: untold.told, errors };
+  const sent = somebodyListens
+    ? await sendDigest(pass, state, now)
+    : { digest: state.digest, isSent: false, errors: [] };
+  errors.push(...sent.errors);
+
+  const place = { cursor: instantText(now), open, told: instantText(untold.allToldBefore) };
+  const rest = { digest: sent.digest, deadLetters: letters.lookedAt };
+  await save(pass, { type: auditStateKind.type, format: FORMAT, ...place, ...rest }, condition);
+  const warnings = errors.length === 0 ? await beatHeart(pass, heartbeat) : [];
+  return { slots, open: open.length, toldAnew: untold.told, digestSent: sent.isSent, warnings, errors };
 }
 
 /** Without a place to go on from it looks as far back as a deadline can reach; what was closed then stays closed. */
@@ -63,7 +89,7 @@ async function firstState(stack: Stack, now: Date): Promise<AuditState> {
   const { rulings } = await stack.fleets.history(start);
   const first = rulings.at(-1)?.applied;
   const cursor = instantText(first !== undefined && first > start ? first : start);
-  return { type: auditStateKind.type, format: FORMAT, cursor, open: [], told: cursor };
+  return { type: auditStateKind.type, format: FORMAT, cursor, open: [], told: cursor, digest: null, deadLetters: null };
 }
 
 /** How far back the fleet file's history is needed. */

@@ -13,6 +13,11 @@ import { watchedBy } from './unwatched.ts';
 const FORGOTTEN_AFTER = 90 * 86_400_000;
 const NAMED_NOTICES = 20;
 
+/** What counts of a verdict. */
+export type NotedVerdict = Pick<Verdict, 'host' | 'set' | 'notices' | 'judged' | 'witness' | 'received'>;
+/** What counts of the record of a set's newest runs. */
+export type SetRecord = Pick<Latest, 'host' | 'set' | 'head'>;
+
 /** Notices of one code. */
 export interface NoticeCount {
   readonly code: string;
@@ -44,11 +49,12 @@ export function nextDigest(schedule: string, now: Date): Date | null {
 }
 
 /** Of verdicts judged in (from, to], how often each notice was given; by code, in the order of the codes' names. */
-export function noticeCounts(verdicts: readonly Verdict[], { from, to }: { from: Date; to: Date }): NoticeCount[] {
+export function noticeCounts(verdicts: readonly NotedVerdict[], { from, to }: { from: Date; to: Date }): NoticeCount[] {
   const byCode = new Map<string, NoticeCount['first'][number][]>();
-  for (const { host, set, notices, ...verdict } of verdicts) {
+  for (const verdict of verdicts) {
+    const { host, set } = verdict;
     if (!isNew(verdict, from, to)) continue;
-    for (const { code, text } of notices) {
+    for (const { code, text } of verdict.notices) {
       const found = byCode.get(code) ?? [];
       byCode.set(code, found);
       found.push({ host, set, text });
@@ -65,14 +71,14 @@ export function noticeCounts(verdicts: readonly Verdict[], { from, to }: { from:
 }
 
 /** An acceptance judges a run anew, whose notices were in a digest when its manifest had come. */
-function isNew({ judged, witness, received }: Omit<Verdict, 'host' | 'set' | 'notices'>, from: Date, to: Date) {
+function isNew({ judged, witness, received }: NotedVerdict, from: Date, to: Date): boolean {
   const instant = Date.parse(judged);
   if (instant <= +from || instant > +to) return false;
   return witness !== 'acceptance' || received === null || Date.parse(received) > +from;
 }
 
 /** Sets that stored something in the last 90 days and are of no policy, or of no host, of the fleet file. */
-export function stillStored(fleet: Fleet, records: readonly Latest[], now: Date): StillStored[] {
+export function stillStored(fleet: Fleet, records: readonly SetRecord[], now: Date): StillStored[] {
   const watched = watchedBy(fleet);
   return records.flatMap(({ host, set, head }) => {
     const isRecent = head !== null && Date.parse(head.received) > +now - FORGOTTEN_AFTER;

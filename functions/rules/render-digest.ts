@@ -6,6 +6,7 @@
 import { type Head, headLines, headsSha256 } from '../../contract/heads.ts';
 import { instantText } from '../../contract/ids.ts';
 import { PROBLEM_KINDS, type Problem, type ProblemKind } from '../../contract/problem.ts';
+import type { NoticeCode } from './codes.ts';
 import type { NoticeCount, StillStored } from './digest.ts';
 import type { Message } from './render.ts';
 import { ascii, cut, gsm, MAX_SMS, MAX_SUBJECT, nameIn, quoted, utc } from './words.ts';
@@ -23,6 +24,8 @@ export interface Digest {
   readonly paused: readonly { readonly host: string; readonly until: string }[];
   readonly stillStored: readonly StillStored[];
   readonly heads: readonly Head[];
+  /** Records that could not be read, so that this digest does not say what is in them. */
+  readonly unread: number;
   /** URL, for commands to copy. */
   readonly store: string;
   /** Of the topic. */
@@ -34,7 +37,7 @@ const MAX_EMAIL = 200_000;
 const MAX_LINE = 200;
 const LISTED = 50;
 
-const NOTICE_WORDS: Record<string, string> = {
+const NOTICE_WORDS: Record<NoticeCode, string> = {
   first: 'First run of a set',
   'new-prefix': 'First run under a new prefix: the role or the machine was made anew',
   uncertified: 'Signed by a key that is not certified (offsite trust HOST)',
@@ -43,6 +46,7 @@ const NOTICE_WORDS: Record<string, string> = {
   promoted: 'A full instead of an incremental',
   'state-lost': 'The host had lost its state',
   config: "The set's config changed",
+  unusual: 'Figures that are unusual for the set',
 };
 
 /** The digest; by email alone, since nothing in it is new that was critical. */
@@ -68,8 +72,9 @@ export function renderDigest(digest: Digest): Message {
   };
 }
 
-function briefOf({ open, watched }: Digest): string {
+function briefOf({ open, watched, unread }: Digest): string {
   if (open.length === 0) {
+    if (unread > 0) return `incomplete, ${counted(unread, 'record')} could not be read`;
     if (watched === null) return 'no fleet file, nothing is watched';
     return `all well, ${counted(watched.sets, 'set')} of ${counted(watched.hosts, 'host')}`;
   }
@@ -77,7 +82,7 @@ function briefOf({ open, watched }: Digest): string {
   return `${counted(open.length, 'problem')} open: ${kinds.join(', ')}`;
 }
 
-function headingLines({ due, last, next, watched }: Digest, brief: string): string[] {
+function headingLines({ due, last, next, watched, unread }: Digest, brief: string): string[] {
   const since = last === null ? '.' : `, and says what happened since ${utcOf(last)}.`;
   return [
     brief.charAt(0).toUpperCase() + brief.slice(1),
@@ -86,6 +91,11 @@ function headingLines({ due, last, next, watched }: Digest, brief: string): stri
     next === null
       ? 'The fleet file has no next one.'
       : `The next one is due at ${utcOf(next)}. If it does not come, nobody is looking: docs/deploy.md, "Alarms".`,
+    ...(unread === 0
+      ? []
+      : [
+          `${counted(unread, 'record')} could not be read, so this digest is not complete: see the log of the function audit.`,
+        ]),
     ...(watched === null ? ['There never was a usable fleet file: offsite fleet apply fleet.yml'] : []),
     '',
   ];
@@ -117,7 +127,7 @@ function noticeLines(notices: readonly NoticeCount[]): string[] {
   if (notices.length === 0) return ['Notices: none', ''];
   const total = notices.reduce((sum, { count }) => sum + count, 0);
   const lines = notices.flatMap(({ code, count, first }) => [
-    `  ${NOTICE_WORDS[code] ?? code} (${count})`,
+    `  ${NOTICE_WORDS[code as NoticeCode] ?? code} (${count})`,
     ...first.map(({ host, set, text }) => `    ${nameIn(96, host, set)}: ${text}`),
     ...(count > first.length ? [`    and ${count - first.length} more`] : []),
   ]);
