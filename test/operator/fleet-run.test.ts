@@ -232,7 +232,11 @@ describe('following', () => {
   test('stopping: it says what it saw last; the run is left alone', async () => {
     const asked = await ask({ sets: ['data'] });
     const stop = new AbortController();
-    const keys = () => Array.fromAsync(stack.memory.list(''), ({ key }) => key);
+    const keys = async () => {
+      const found: string[] = [];
+      for await (const { key } of stack.memory.list('')) found.push(key);
+      return found;
+    };
     const before = await keys();
     const { followed, looks } = await watch(asked, [() => undefined, () => stop.abort()], { signal: stop.signal });
     assert.deepEqual([followed.because, followed.runs[0]?.state, looks.length], ['stopped', 'asked', 2]);
