@@ -73,6 +73,19 @@ const FORM = 'cron(minutes hours day-of-month month day-of-week year), such as c
  * allow. An expression that is never due (`30 2`, a past year) is valid: ask nextDue.
  */
 export function parseCron(text: string): Cron {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const cron = read(text);
+  if (parsed.size >= MAX_PARSED) parsed.clear();
+  parsed.set(text, cron);
+  return cron;
+}
+
+/** A fleet has a few schedules, and each is asked for again and again. */
+const parsed = new Map<string, Cron>();
+const MAX_PARSED = 500;
+
+function read(text: string): Cron {
   if (text.length > MAX_LENGTH) {
     throw invalid('the schedule', `${text.slice(0, 40)}…`, `${MAX_LENGTH} characters at most`);
   }

@@ -28,7 +28,7 @@ export async function readDocument<T>(store: ObjectStore, key: string, kind: Kin
   try {
     const { body, etag } = await store.get(key, { maxBytes: kind.maxBytes });
     try {
-      return { document: kind.parseBytes(body, key), condition: { etag }, fault: null };
+      return { document: parsedOnce(store, key, kind, { body, etag }), condition: { etag }, fault: null };
     } catch (error) {
       if (!isOffsiteError(error, 'document-invalid')) throw error;
       return { document: null, condition: { etag }, fault: error };
@@ -39,6 +39,30 @@ export async function readDocument<T>(store: ObjectStore, key: string, kind: Kin
     const { etag } = await store.head(key);
     return { document: null, condition: { etag }, fault: error };
   }
+}
+
+/** Large documents take milliseconds to check, and the same ones are read again and again while a slot is open. */
+const LARGE = 16 * 1024;
+const MAX_KEPT = 24;
+const large = new WeakMap<ObjectStore, Map<string, { readonly etag: string; readonly document: unknown }>>();
+
+/** The document in this object, checked once for as long as it stays what it is. Nobody changes what they are given. */
+function parsedOnce<T>(
+  store: ObjectStore,
+  key: string,
+  kind: Kind<T>,
+  { body, etag }: { body: Buffer; etag: string },
+): T {
+  if (body.length < LARGE) return kind.parseBytes(body, key);
+  const ofStore = large.get(store) ?? new Map<string, { etag: string; document: unknown }>();
+  large.set(store, ofStore);
+  const known = ofStore.get(key);
+  ofStore.delete(key);
+  const document = known?.etag === etag ? (known.document as T) : kind.parseBytes(body, key);
+  ofStore.set(key, { etag, document });
+  const [oldest] = ofStore.keys();
+  if (ofStore.size > MAX_KEPT && oldest !== undefined) ofStore.delete(oldest);
+  return document;
 }
 
 /** Writes a document, checked against its kind first: what is written can be read. */

@@ -41,21 +41,24 @@ export interface Slot {
  */
 export function slotsBetween(fleet: Fleet, from: Date, to: Date): Slot[] {
   const slots: Slot[] = [];
-  for (const [name, policy] of Object.entries(fleet.policies)) {
-    const minutes = dueMinutes(policy, from, to);
-    if (minutes.length === 0) continue;
-    const members = policy.hosts.flatMap((host) => memberOf(fleet, policy, host));
-    for (const minute of minutes) {
-      const due = members.filter(({ host, sets }) => sets.length > 0 && minute.isDueFor(host));
-      if (due.length > 0) slots.push(slotOf(name, policy, minute, due));
-    }
-  }
+  for (const name of Object.keys(fleet.policies)) slots.push(...slotsOfPolicy(fleet, name, from, to));
   return slots.sort((one, other) => +one.due - +other.due || (one.policy < other.policy ? -1 : 1));
 }
 
+function slotsOfPolicy(fleet: Fleet, name: string, from: Date, to: Date): Slot[] {
+  const policy = fleet.policies[name];
+  const minutes = policy === undefined ? [] : dueMinutes(policy, from, to);
+  if (policy === undefined || minutes.length === 0) return [];
+  const members = policy.hosts.flatMap((host) => memberOf(fleet, policy, host)).filter(({ sets }) => sets.length > 0);
+  return minutes
+    .filter(({ isDueFor }) => members.some(({ host }) => isDueFor(host)))
+    .map((minute) => slotOf(name, policy, minute, members));
+}
+
 /** Run ids are hashes, thousands of them in a slot, and not everybody who looks for slots looks at its runs. */
-function slotOf(name: string, { deadline, splay }: FleetPolicy, { due, type }: DueMinute, members: Member[]): Slot {
+function slotOf(name: string, { deadline, splay }: FleetPolicy, minute: DueMinute, members: readonly Member[]): Slot {
   let asked: AskedRun[] | undefined;
+  const { due, type, isDueFor } = minute;
   return {
     policy: name,
     due,
@@ -63,18 +66,30 @@ function slotOf(name: string, { deadline, splay }: FleetPolicy, { due, type }: D
     deadline: new Date(due.getTime() + deadline),
     splay,
     get asked() {
-      asked ??= members.flatMap((member) => runsOf(name, due, member));
+      asked ??= members.filter(({ host }) => isDueFor(host)).flatMap((member) => runsOf(name, due, member));
       return asked;
     },
   };
 }
 
-/** The slot of this policy and due minute, or null where nothing is due then. */
+/** Slots that were asked for by name, the newest last: audit looks at the same open ones time and again. */
+const known = new WeakMap<Fleet, Map<string, Slot | null>>();
+const MAX_KNOWN = 32;
+
+/** The slot of this policy and due minute, or null where nothing is due then. Fleet files never change once they are read. */
 export function slotAt(fleet: Fleet, policy: string, due: Date): Slot | null {
-  const only = ownOf(fleet.policies, policy);
-  if (only === undefined) return null;
-  const slots = slotsBetween({ ...fleet, policies: { [policy]: only } }, new Date(due.getTime() - 1), due);
-  return slots[0] ?? null;
+  if (ownOf(fleet.policies, policy) === undefined) return null;
+  const ofFleet = known.get(fleet) ?? new Map<string, Slot | null>();
+  known.set(fleet, ofFleet);
+  const name = `${policy} ${due.getTime()}`;
+  const found = ofFleet.get(name);
+  const slot =
+    found === undefined ? (slotsOfPolicy(fleet, policy, new Date(due.getTime() - 1), due)[0] ?? null) : found;
+  ofFleet.delete(name);
+  ofFleet.set(name, slot);
+  const [oldest] = ofFleet.keys();
+  if (ofFleet.size > MAX_KNOWN && oldest !== undefined) ofFleet.delete(oldest);
+  return slot;
 }
 
 /** A slot of the policy `manual`: dispatched like others, never judged by audit. It asks one host for backups now, to the second; of all its sets unless some are named. Null for an unknown host. */
