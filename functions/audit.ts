@@ -71,9 +71,7 @@ export async function audit(stack: Stack, { deadLetters, heartbeat }: AuditPorts
   const untold = await tellUntold(pass, new Date(state.told), now);
   errors.push(...untold.errors);
 
-  const sent = somebodyListens
-    ? await sendDigest(pass, state, now)
-    : { digest: state.digest, isSent: false, errors: [] };
+  const sent = await sendDigest(pass, state, { now, somebodyListens });
   errors.push(...sent.errors);
 
   const place = { cursor: instantText(now), open, told: instantText(untold.allToldBefore) };

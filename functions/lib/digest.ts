@@ -15,7 +15,7 @@ import type { Pass } from './pass.ts';
 
 export interface DigestReport {
   /** For audit's place. */
-  readonly digest: AuditState['digest'];
+  readonly digest: NonNullable<AuditState['digest']>;
   readonly isSent: boolean;
   readonly errors: readonly unknown[];
 }
@@ -25,38 +25,37 @@ const WRITTEN_WITHIN = 15 * 60_000;
 /** How far back it looks where it is not known what the last one said. */
 const LOOKS_BACK = 2 * 86_400_000;
 
-/** Sends the digest where one is due. What goes wrong is returned, and the next audit tries again. */
+/** Sends the digest where one is due and would be heard. What goes wrong is returned, and the next audit tries again. */
 export async function sendDigest(
   pass: Pass,
   { digest, cursor }: Pick<AuditState, 'digest' | 'cursor'>,
-  now: Date,
+  { now, somebodyListens }: { now: Date; somebodyListens: boolean },
 ): Promise<DigestReport> {
   const schedule = pass.history.rulings[0]?.fleet.digest ?? DEFAULT_DIGEST;
+  const last = digest ?? beginning(cursor, now);
   try {
-    const due = dueDigest(schedule, new Date(digest?.due ?? cursor), now);
-    if (due === null) return { digest, isSent: false, errors: [] };
-    const to = new Date(+now - WRITTEN_WITHIN);
-    const from = digest === null ? new Date(Math.max(Date.parse(cursor), +now - LOOKS_BACK)) : new Date(digest.upTo);
-    const errors = await send(pass, {
-      schedule,
-      due,
-      last: digest === null ? null : new Date(digest.due),
-      from,
-      to,
-      now,
-    });
-    const upTo = to > from ? to : from;
-    return { digest: { due: instantText(due), upTo: instantText(upTo) }, isSent: true, errors };
+    const due = dueDigest(schedule, new Date(last.due), now);
+    if (due === null || !somebodyListens) return { digest: last, isSent: false, errors: [] };
+    const from = new Date(last.upTo);
+    const to = new Date(Math.max(+from, +now - WRITTEN_WITHIN));
+    const errors = await send(pass, { schedule, due, last: new Date(last.due), from, to, now });
+    return { digest: { due: instantText(due), upTo: instantText(to) }, isSent: true, errors };
   } catch (error) {
     // Of that nobody listens there is a problem already.
-    return { digest, isSent: false, errors: error instanceof NobodyListens ? [] : [error] };
+    return { digest: last, isSent: false, errors: error instanceof NobodyListens ? [] : [error] };
   }
+}
+
+/** As if one had been due when audit's place begins: the first one comes when one is due after that. */
+function beginning(cursor: string, now: Date): NonNullable<AuditState['digest']> {
+  const start = instantText(new Date(Math.max(Date.parse(cursor), +now - LOOKS_BACK)));
+  return { due: start, upTo: start };
 }
 
 interface Sending {
   readonly schedule: string;
   readonly due: Date;
-  readonly last: Date | null;
+  readonly last: Date;
   readonly from: Date;
   readonly to: Date;
   readonly now: Date;

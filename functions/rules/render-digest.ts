@@ -13,8 +13,8 @@ import { ascii, cut, gsm, MAX_SMS, MAX_SUBJECT, nameIn, quoted, utc } from './wo
 
 export interface Digest {
   readonly due: Date;
-  /** When the one before was due, and what it told ended; null where audit does not know. */
-  readonly last: Date | null;
+  /** When the one before was due, or what this one says begins. */
+  readonly last: Date;
   /** Null where the schedule is never due again. */
   readonly next: Date | null;
   /** What the fleet file watches; null where there never was a usable one. */
@@ -83,11 +83,10 @@ function briefOf({ open, watched, unread }: Digest): string {
 }
 
 function headingLines({ due, last, next, watched, unread }: Digest, brief: string): string[] {
-  const since = last === null ? '.' : `, and says what happened since ${utcOf(last)}.`;
   return [
     brief.charAt(0).toUpperCase() + brief.slice(1),
     '',
-    `This digest was due at ${utcOf(due)}${since}`,
+    `This digest was due at ${utcOf(due)}, and says what happened since ${utcOf(last)}.`,
     next === null
       ? 'The fleet file has no next one.'
       : `The next one is due at ${utcOf(next)}. If it does not come, nobody is looking: docs/deploy.md, "Alarms".`,

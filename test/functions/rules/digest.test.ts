@@ -114,7 +114,7 @@ describe('a digest says', () => {
   });
 
   test('that there is no fleet file', () => {
-    const { subject, email } = renderDigest({ ...wells, watched: null, last: null, next: null, heads: [] });
+    const { subject, email } = renderDigest({ ...wells, watched: null, next: null, heads: [] });
     assert.equal(subject, 'Offsite digest: no fleet file, nothing is watched');
     assert.match(email, /offsite fleet apply fleet\.yml/);
   });
