@@ -32,6 +32,7 @@ export class Agents implements CommandSender {
   readonly #running = new Set<Promise<void>>();
   readonly #children = new Set<ChildProcess>();
   readonly #failures: unknown[] = [];
+  readonly #logs = new Map<string, string>();
   #sent = 0;
 
   constructor(ports: AgentPorts) {
@@ -60,6 +61,16 @@ export class Agents implements CommandSender {
     return { command: `local-${++this.#sent}` };
   }
 
+  /** Where the words of a node's last agent are; undefined where none was started. */
+  logOf(node: string): string | undefined {
+    return this.#logs.get(node);
+  }
+
+  /** True while an agent runs, or what follows from its end is being done. */
+  get isBusy(): boolean {
+    return this.#running.size > 0;
+  }
+
   /** Throws what went wrong since it was asked last. */
   check(): void {
     const failures = this.#failures.splice(0);
@@ -81,7 +92,9 @@ export class Agents implements CommandSender {
   async #start(node: string, config: string, payload: string): Promise<{ exit: Promise<number> }> {
     const { logs, clock, environment } = this.#ports;
     await mkdir(logs, { recursive: true });
-    const log = await open(join(logs, `${compactInstant(clock.now())}-${node}.agent.log`), 'a');
+    const file = join(logs, `${compactInstant(clock.now())}-${node}.agent.log`);
+    const log = await open(file, 'a');
+    this.#logs.set(node, file);
     try {
       const kept = Object.entries(environment).filter(([name]) => !KEPT_FROM_AGENTS.test(name));
       const child = spawn(AGENT, ['backup', '--config', config, '--job', payload], {

@@ -5,6 +5,7 @@
 
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { OffsiteError } from '../contract/errors.ts';
 import { complete } from '../functions/complete.ts';
 import { type Dispatched, dispatchManual, type ManualRun } from '../functions/dispatch.ts';
 import { type Stack, stackOf } from '../functions/stack.ts';
@@ -36,6 +37,8 @@ export interface EmbeddedOptions {
 const OURS = /^\d{8}T\d{6}Z-.+\.(email\.txt|alarm\.txt|sms\.txt|agent\.log)$/;
 
 export class Embedded {
+  readonly stays = ['the store with all backups, the hosts and their configs'];
+  readonly next: readonly string[] = [];
   readonly stack: Stack;
   readonly agents: Agents;
   /** Where messages are kept. */
@@ -67,6 +70,17 @@ export class Embedded {
     const { errors, ...dispatched } = await dispatchManual(this.stack, this.agents, wanted);
     if (errors.length > 0) throw errors[0];
     return dispatched;
+  }
+
+  /** Nobody subscribes: messages are files in the outbox. */
+  async subscriptions(): Promise<null> {
+    return null;
+  }
+
+  async subscribe(): Promise<never> {
+    throw new OffsiteError('usage', 'the embedded stack sends no mail and no SMS', {
+      hint: `Its messages are files in ${this.outbox}; point whatever sends your mail at that folder.`,
+    });
   }
 
   async testAlert(): Promise<Omit<AlertsTested, 'errors'>> {

@@ -42,8 +42,8 @@ export interface FollowedRun {
 }
 
 export interface Followed {
-  /** `ended`: nothing more will come. `deadline`: it passed first. `stopped`: by the signal. */
-  readonly because: 'ended' | 'deadline' | 'stopped';
+  /** `ended`: each run did. `left`: not all did, and nothing more will come. `deadline`: it passed. `stopped`: by the signal. */
+  readonly because: 'ended' | 'left' | 'deadline' | 'stopped';
   readonly runs: readonly FollowedRun[];
 }
 
@@ -54,8 +54,8 @@ export interface FollowOptions {
   readonly every: number;
   /** Called after each look. */
   readonly onLook?: (runs: readonly FollowedRun[]) => void;
-  /** Called before each look; throws where there is nothing to wait for any more. */
-  readonly beforeLook?: () => Promise<void>;
+  /** Asked before each look: whether it will be the last, because whoever makes the runs is known to have ended. */
+  readonly isLast?: () => Promise<boolean>;
 }
 
 /** The runs that a slot asks this host for, by set. */
@@ -65,14 +65,15 @@ export function runsAskedFor({ node, policy, due, sets }: AskedByHand): { set: s
 
 /** Looks until every run has ended, the deadline has passed or the signal is aborted; the runs themselves go on. */
 export async function follow(store: ObjectStore, asked: AskedByHand, options: FollowOptions): Promise<Followed> {
-  const { clock, signal, every, onLook, beforeLook } = options;
+  const { clock, signal, every, onLook, isLast } = options;
   const uploads = new Map(runsAskedFor(asked).map((one) => [one.run, new UploadedSoFar(store)]));
   for (;;) {
-    await beforeLook?.();
+    const isLastLook = (await isLast?.()) ?? false;
     const isPast = clock.now() >= asked.deadline;
     const runs = await look(store, asked, uploads);
     onLook?.(runs);
     if (runs.every(hasEnded)) return { because: 'ended', runs };
+    if (isLastLook) return { because: 'left', runs };
     if (isPast) return { because: 'deadline', runs };
     if (signal.aborted) return { because: 'stopped', runs };
     const left = asked.deadline.getTime() - clock.now().getTime();

@@ -126,9 +126,7 @@ async function watch(
     clock: stack.clock,
     signal: new AbortController().signal,
     every: MINUTE,
-    beforeLook: async () => {
-      await scenes.shift()?.();
-    },
+    isLast: async () => (await scenes.shift()?.()) === 'last',
     onLook: (runs) => looks.push([...runs]),
     ...more,
   });
@@ -227,6 +225,15 @@ describe('following', () => {
       async () => stack.completeRun(await stack.host().backUp({ slot: slotOf(asked) })),
     ]);
     assert.equal(followed.because, 'ended');
+  });
+
+  test('whoever makes the run has ended without a word: nothing is waited for', async () => {
+    const asked = await ask({ sets: ['data'] });
+    const { followed, looks } = await watch(asked, [
+      () => stack.host().note('started', stack.host().runOf(slotOf(asked))),
+      () => 'last',
+    ]);
+    assert.deepEqual([followed.because, followed.runs[0]?.state, looks.length], ['left', 'running', 2]);
   });
 
   test('stopping: it says what it saw last; the run is left alone', async () => {

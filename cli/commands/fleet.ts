@@ -1,0 +1,14 @@
+/** `offsite fleet …`: the operator's side of the stack. */
+
+import type { Command } from 'commander';
+import { addFleetRun } from './fleet-run.ts';
+import { addFleetSubscribe } from './fleet-subscribe.ts';
+import { addFleetTeardown } from './fleet-teardown.ts';
+import { addFleetTestAlert } from './fleet-test-alert.ts';
+
+export function addFleet(offsite: Command): void {
+  const fleet = offsite
+    .command('fleet')
+    .description("the operator's side of the stack: who is backed up, when, and who is told");
+  for (const add of [addFleetRun, addFleetTestAlert, addFleetSubscribe, addFleetTeardown]) add(fleet);
+}
