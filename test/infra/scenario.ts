@@ -158,6 +158,7 @@ async function playThrough({ aws, folder, bucket, fingerprint, invoke, offsite }
   await offsite(['backup', '--job', encodeJob({ ...job, deadline }), '--json'], asNode);
   answers.audited = await invoke('audit', {});
   answers.auditedAgain = await invoke('audit', {});
+  answers.testedAlerts = await invoke('audit', { testAlert: {} });
 
   for (const name of FUNCTIONS)
     answers[`${name}Refused`] = await invoke(name, name === 'audit' || name === 'reconcile' ? null : { foo: 1 });
