@@ -5,7 +5,7 @@
 
 import * as z from 'zod';
 import { type DocumentOf, documentKind, field } from './document.ts';
-import { objectKey, parseObjectKey } from './keys.ts';
+import { ALL_ALERTS, objectKey, parseObjectKey } from './keys.ts';
 import { reasonSchema } from './verdict.ts';
 
 /** Stable; each has its heading in docs/runbook.md. */
@@ -90,6 +90,9 @@ export interface ProblemPlace {
 export function problemKey({ kind, host, set, policy }: ProblemPlace): string {
   return objectKey({ kind: 'alert', problem: `${kind}.${set ?? '-'}.${host ?? policy ?? '-'}` });
 }
+
+/** What the keys of all problems of a kind begin with. */
+export const problemsOfKind = (kind: ProblemKind): string => `${ALL_ALERTS}${kind}.`;
 
 /** The inverse of problemKey; null for every other key, and for problems of kinds that this version does not know. */
 export function problemPlace(key: string): Required<ProblemPlace> | null {

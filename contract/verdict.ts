@@ -178,10 +178,12 @@ export const auditStateKind = documentKind('audit-state', {
     open: z.array(openSlot),
     /** Every problem recorded before this instant, by the store's clock, has been told. */
     told: field.instant,
-    /** The last digest that was sent: when it was due, and up to when it said what was judged; null before the first. */
+    /** The last digest that was sent: when it was due, and up to when it said what was judged; null before the first audit. */
     digest: z.object({ due: field.instant, upTo: field.instant }).nullable().default(null),
     /** When the dead-letter queue was last looked at; null before the first time. */
     deadLetters: field.instant.nullable().default(null),
+    /** By when all problems are to be looked at: something is due to be repeated. Null where that is not known. */
+    nextLook: field.instant.nullable().default(null),
   },
 });
 export type AuditState = DocumentOf<typeof auditStateKind>;

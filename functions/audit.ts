@@ -17,7 +17,7 @@ import { auditListeners, beatHeart } from './lib/audit-listeners.ts';
 import { auditSlot, type SlotReport } from './lib/audit-slot.ts';
 import { sendDigest } from './lib/digest.ts';
 import { isRace, putDocument, readDocument } from './lib/documents.ts';
-import { beginPass, type Pass } from './lib/pass.ts';
+import { beginPass, type Pass, withAlerts } from './lib/pass.ts';
 import { LONGEST_DEADLINE, slotsToJudge } from './lib/slots-to-judge.ts';
 import { tellUntold } from './lib/tell-untold.ts';
 import type { DeadLetterCount } from './ports/dead-letters.ts';
@@ -52,7 +52,7 @@ export async function audit(stack: Stack, { deadLetters, heartbeat }: AuditPorts
   const now = stack.clock.now();
   const { document, condition } = await readDocument(stack.store, STATE_KEY, auditStateKind);
   const state = document ?? (await firstState(stack, now));
-  const pass = await beginPass(stack, oldestInstant(state));
+  const pass = await withAlerts(await beginPass(stack, oldestInstant(state)));
   const errors: unknown[] = [];
 
   errors.push(...(await auditFleetFile(pass)));
@@ -68,17 +68,18 @@ export async function audit(stack: Stack, { deadLetters, heartbeat }: AuditPorts
   const open = slots.filter(({ isClosed }) => !isClosed).map(({ policy, due }) => ({ policy, due: instantText(due) }));
   const letters = await auditDeadLetters(pass, deadLetters, state.deadLetters, now);
   errors.push(...letters.errors);
-  const untold = await tellUntold(pass, new Date(state.told), now);
+  // Everything is recorded by now, so that what belongs together is told together.
+  const untold = somebodyListens ? await tellUntold(pass, state, now) : { ...state, toldAnew: 0, errors: [] };
   errors.push(...untold.errors);
 
   const sent = await sendDigest(pass, state, { now, somebodyListens });
   errors.push(...sent.errors);
 
-  const place = { cursor: instantText(now), open, told: instantText(untold.allToldBefore) };
+  const place = { cursor: instantText(now), open, told: untold.told, nextLook: untold.nextLook };
   const rest = { digest: sent.digest, deadLetters: letters.lookedAt };
   await save(pass, { type: auditStateKind.type, format: FORMAT, ...place, ...rest }, condition);
   const warnings = errors.length === 0 ? await beatHeart(pass, heartbeat) : [];
-  return { slots, open: open.length, toldAnew: untold.told, digestSent: sent.isSent, warnings, errors };
+  return { slots, open: open.length, toldAnew: untold.toldAnew, digestSent: sent.isSent, warnings, errors };
 }
 
 /** Without a place to go on from it looks as far back as a deadline can reach; what was closed then stays closed. */
@@ -87,7 +88,8 @@ async function firstState(stack: Stack, now: Date): Promise<AuditState> {
   const { rulings } = await stack.fleets.history(start);
   const first = rulings.at(-1)?.applied;
   const cursor = instantText(first !== undefined && first > start ? first : start);
-  return { type: auditStateKind.type, format: FORMAT, cursor, open: [], told: cursor, digest: null, deadLetters: null };
+  const unknown = { digest: null, deadLetters: null, nextLook: null };
+  return { type: auditStateKind.type, format: FORMAT, cursor, open: [], told: cursor, ...unknown };
 }
 
 /** How far back the fleet file's history is needed. */
