@@ -1,29 +1,46 @@
 /** Would anybody hear an alert? And does anybody outside of the account hear that audit is alive? */
 
+import { problemKey } from '../../contract/problem.ts';
 import type { Heartbeat } from '../ports/heartbeat.ts';
 import { NobodyListens } from '../ports/notifier.ts';
+import { planOf } from '../rules/telling.ts';
 import type { Pass } from './pass.ts';
-import { closeOfStack, recordOfStack } from './problems.ts';
+import { closeOfStack, readProblem, recordOfStack } from './problems.ts';
+import { carryOut } from './tell.ts';
+
+const KIND = 'no-subscriber';
+const KEY = problemKey({ kind: KIND, host: null, set: null });
 
 /**
- * Begins or ends the problem that nobody but phones has confirmed a subscription. While it is open that is an error of
- * every audit: it raises an alarm, and keeps the heartbeat out.
+ * Begins or ends the problem that nobody but phones has confirmed a subscription. Its beginning and its repeats go to the
+ * topic for alarms. While it is open that is an error of every audit: it raises an alarm, and keeps the heartbeat out.
  */
 export async function auditListeners(pass: Pass): Promise<{ somebodyListens: boolean; errors: unknown[] }> {
   try {
     if (await pass.notifier.hasListener('alerts')) {
-      await closeOfStack(pass, 'no-subscriber');
+      await closeOfStack(pass, KIND);
       return { somebodyListens: true, errors: [] };
     }
-    const nobody = new NobodyListens('alerts');
-    await recordOfStack(pass, 'no-subscriber', {
-      code: 'no-subscriber',
-      text: `${nobody.message}: every alert waits until somebody has`,
-    });
-    return { somebodyListens: false, errors: [nobody] };
   } catch (error) {
     // Whoever publishes asks for itself.
     return { somebodyListens: true, errors: [error] };
+  }
+  const nobody = new NobodyListens('alerts');
+  return { somebodyListens: false, errors: [nobody, ...(await tellOtherwise(pass, nobody.message))] };
+}
+
+async function tellOtherwise(pass: Pass, why: string): Promise<unknown[]> {
+  try {
+    await recordOfStack(pass, KIND, { code: KIND, text: `${why}: every alert waits until somebody has` });
+    const problem = await readProblem(pass, KEY);
+    if (problem === null) return [];
+    const now = pass.clock.now();
+    const plan = planOf([problem], { now, isRipe: () => true, deadlineOf: () => 0, isWhole: true });
+    const errors = await carryOut(pass, plan, 'alarms');
+    // Nobody hears of it in this way either: it stays untold.
+    return errors.filter((error) => !(error instanceof NobodyListens));
+  } catch (error) {
+    return [error];
   }
 }
 

@@ -8,7 +8,7 @@ import { instantText } from '../../contract/ids.ts';
 import { PROBLEM_KINDS, type Problem, type ProblemKind } from '../../contract/problem.ts';
 import type { NoticeCode } from './codes.ts';
 import type { NoticeCount, StillStored } from './digest.ts';
-import type { Message } from './render.ts';
+import { briefOf, countWords, type Message, nameOf, WORDS } from './render-parts.ts';
 import { ascii, cut, gsm, MAX_SMS, MAX_SUBJECT, nameIn, quoted, utc } from './words.ts';
 
 export interface Digest {
@@ -51,7 +51,7 @@ const NOTICE_WORDS: Record<NoticeCode, string> = {
 
 /** The digest; by email alone, since nothing in it is new that was critical. */
 export function renderDigest(digest: Digest): Message {
-  const brief = briefOf(digest);
+  const brief = gistOf(digest);
   const body = [
     ...headingLines(digest, brief),
     ...problemLines(digest),
@@ -72,7 +72,7 @@ export function renderDigest(digest: Digest): Message {
   };
 }
 
-function briefOf({ open, watched, unread }: Digest): string {
+function gistOf({ open, watched, unread }: Digest): string {
   if (open.length === 0) {
     if (unread > 0) return `incomplete, ${counted(unread, 'record')} could not be read`;
     if (watched === null) return 'no fleet file, nothing is watched';
@@ -103,7 +103,7 @@ function headingLines({ due, last, next, watched, unread }: Digest, brief: strin
 function problemLines({ open, store }: Digest): string[] {
   if (open.length === 0) return ['Open problems: none', ''];
   const lines = byKind(open).flatMap(([kind, problems]) => [
-    `  ${headline(kind)} (${problems.length})`,
+    `  ${WORDS[kind].word} (${problems.length})`,
     ...firstLines(problems, problemLine),
   ]);
   const step = [
@@ -113,13 +113,11 @@ function problemLines({ open, store }: Digest): string[] {
   return [`Open problems: ${open.length}`, ...lines, ...step, ''];
 }
 
-function problemLine({ host, set, policy, kind, began, reasons, furtherCount, under }: Problem): string {
-  const name = host === null ? (policy === null ? '' : `policy ${policy} `) : `${nameIn(96, host, set)} `;
-  const [first] = reasons;
-  const why = first === undefined ? '' : (first.brief ?? (first.code === kind ? '' : first.code.replaceAll('-', ' ')));
-  const more = furtherCount === 0 ? '' : `, ${furtherCount} more time${furtherCount === 1 ? '' : 's'}`;
+function problemLine(problem: Problem): string {
+  const { began, under } = problem;
+  const why = briefOf(problem);
   const told = under === null ? '' : ` (told with ${under.replace(/^alerts\/(.*)\.json$/, '$1')})`;
-  return `${name}since ${utc(began.at)}${more}${why === '' ? '' : `: ${why}`}${told}`;
+  return `${nameOf(problem)} since ${utc(began.at)}${countWords(problem)}${why === '' ? '' : `: ${why}`}${told}`;
 }
 
 function noticeLines(notices: readonly NoticeCount[]): string[] {
@@ -180,6 +178,5 @@ function byKind(open: readonly Problem[]): [ProblemKind, Problem[]][] {
   });
 }
 
-const headline = (kind: ProblemKind) => kind.toUpperCase().replaceAll('-', ' ');
 const counted = (count: number, unit: string) => `${count} ${unit}${count === 1 ? '' : 's'}`;
 const utcOf = (instant: Date) => utc(instantText(instant));

@@ -136,6 +136,7 @@ describe('in a digest are', () => {
   };
 
   test('every open problem, and none that is over', async () => {
+    await stack.at(D20).dispatch(D20);
     await stack.goodRun(D20, { host: 'purr' });
     await audited('2026-11-20T12:00:00Z');
     const one = await digest('2026-11-21T07:00:00Z');
@@ -143,10 +144,19 @@ describe('in a digest are', () => {
       one,
       /^Open problems: 1\n {2}MISSED \(1\)\n {4}carcosa\/data since 2026-11-20 04:00 UTC: never started/m,
     );
-    await stack.goodRun(D21, { host: 'carcosa' });
-    await stack.goodRun(D21, { host: 'purr' });
-    await audited('2026-11-21T12:00:00Z');
-    assert.match(await digest('2026-11-22T07:00:00Z'), /^Open problems: none$/m);
+    await stack.at('2026-11-21T07:10:00Z').completeRun(await stack.host('carcosa').backUp());
+    await stack.at('2026-11-21T07:20:00Z').completeRun(await stack.host('purr').backUp());
+    await audited('2026-11-21T07:30:00Z');
+    assert.match(await digest('2026-11-21T11:00:00Z'), /^$/);
+    await stack.apply({ ...(fleetFile({ carcosa: {}, purr: {} }) as object), digest: 'cron(0 11 * * ? *)' });
+    assert.match(await digest('2026-11-21T11:15:00Z'), /^Open problems: none$/m);
+  });
+
+  test('also what is told with another problem, and with which', async () => {
+    await audited('2026-11-20T12:00:00Z');
+    const email = await digest('2026-11-21T07:00:00Z');
+    assert.match(email, /^ {2}MISSED \(2\)\n {4}carcosa\/data .*\(told with not-dispatched\.-\.nightly\)$/m);
+    assert.match(email, /^ {2}NOT DISPATCHED \(1\)\n {4}policy nightly since 2026-11-20 04:00 UTC/m);
   });
 
   test('what verdicts noted, whoever gave them, once', async () => {

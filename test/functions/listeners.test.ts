@@ -48,6 +48,7 @@ describe('while nobody listens', () => {
 
   test('nothing is published or marked as told, audit fails, and somebody who confirms is told everything', async () => {
     await withHeartbeat();
+    await stack.at(D20).dispatch(D20);
     for (const time of ['12:00', '12:15', '12:30']) {
       const { errors } = await auditAt(`2026-11-20T${time}:00Z`);
       assert.ok(errors.some((error) => error instanceof NobodyListens));
@@ -69,12 +70,17 @@ describe('while nobody listens', () => {
     assert.deepEqual(stack.messages(), []);
   });
 
-  test('the topic for alarms is told so, once', async () => {
+  test('the topic for alarms is told so, once, and again a day later', async () => {
     for (const time of ['07:00', '07:15', '07:30']) await auditAt(`2026-11-20T${time}:00Z`);
     const [only, ...others] = stack.notifier.take();
     assert.deepEqual([only?.topic, others], ['alarms', []]);
-    assert.match(only?.subject ?? '', /^Offsite: NOT HEARD/);
+    assert.match(only?.subject ?? '', /^Offsite: UNHEARD alerts/);
     assert.equal(only?.critical, true);
+    for (const time of ['06:45', '07:00', '07:15']) await auditAt(`2026-11-21T${time}:00Z`);
+    assert.deepEqual(
+      stack.notifier.take().map(({ topic, subject }) => [topic, subject]),
+      [['alarms', 'Offsite: STILL UNHEARD alerts since 2026-11-20 07:00 UTC']],
+    );
   });
 
   test('to neither topic, it is told as soon as somebody listens to one of them', async () => {
@@ -129,14 +135,16 @@ describe('dead letters', () => {
     await audited('2026-11-20T13:00:00Z');
     assert.equal(aboutLetters(), 1);
     waiting = 2;
-    await audited('2026-11-20T13:15:00Z', '2026-11-21T13:15:00Z');
-    assert.ok(stack.notifier.published.length === 0);
+    await audited('2026-11-20T13:15:00Z', '2026-11-21T12:45:00Z');
+    assert.equal(aboutLetters(), 0);
+    await audited('2026-11-21T13:00:00Z');
+    assert.equal(aboutLetters(), 1, 'once a day while there are any');
     waiting = 0;
-    await audited('2026-11-21T13:30:00Z');
-    stack.messages();
+    await audited('2026-11-21T13:15:00Z');
+    assert.equal(aboutLetters(), 1, 'none are left');
     waiting = 1;
-    await audited('2026-11-22T13:30:00Z');
-    assert.equal(aboutLetters(), 1);
+    await audited('2026-11-21T13:30:00Z', '2026-11-22T13:15:00Z');
+    assert.equal(aboutLetters(), 1, 'there are again');
   });
 
   test('that cannot be counted are an error, and are looked for again by the next audit', async () => {
