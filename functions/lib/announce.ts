@@ -12,12 +12,12 @@ const CROWD = 5;
 const CROWD_COMES_WITHIN = 15 * 60_000;
 
 /**
- * Tells the beginnings of what this pass has recorded, one message for each kind. Where five other problems of that kind
+ * Tells of what this pass has begun, one message for each kind. Where five other problems of that kind
  * were written within a quarter of an hour it leaves them to audit, which tells all of them in one message; so it does
  * with ends, and where nobody listens. Returns what went wrong; audit makes up for that too.
  */
 export async function announce(pass: Pass): Promise<unknown[]> {
-  const begun = new Map([...pass.recorded].filter(([, problem]) => untold(problem) === 'beginning'));
+  const begun = new Map([...pass.begun].filter(([, problem]) => untold(problem) === 'beginning'));
   try {
     for (const kind of new Set([...begun.values()].map((problem) => problem.kind))) {
       if (!(await isCrowded(pass, kind, begun))) continue;

@@ -11,8 +11,10 @@ export interface Pass extends Stack {
   /** Back to the instant that the pass was begun with. */
   readonly history: FleetHistory;
   readonly prefixesOf: PrefixFinder;
-  /** Problems as this pass has recorded or closed them, by key. */
-  readonly recorded: Map<string, Problem>;
+  /** Problems that this pass began, and nobody else, by key: it is this one to tell of them. */
+  readonly begun: Map<string, Problem>;
+  /** Keys of problems that this pass has written. */
+  readonly written: Set<string>;
   /** Keys under `alerts/` when the pass began; null where it did not look. */
   readonly alerts: ReadonlySet<string> | null;
 }
@@ -20,7 +22,8 @@ export interface Pass extends Stack {
 /** Begins a pass that has to know which fleet file ruled since that instant. */
 export async function beginPass(stack: Stack, since: Date): Promise<Pass> {
   const history = await stack.fleets.history(since);
-  return { ...stack, history, prefixesOf: prefixFinder(stack.store), recorded: new Map(), alerts: null };
+  const prefixesOf = prefixFinder(stack.store);
+  return { ...stack, history, prefixesOf, begun: new Map(), written: new Set(), alerts: null };
 }
 
 /** The pass, knowing which problems there are: a fleet of thousands has few, and need not be asked for each of them. */

@@ -15,18 +15,16 @@ import {
   KINDS_OF_SET,
   type Recovery,
   type Trouble,
-  untold,
   withTrouble,
 } from '../rules/alerts.ts';
 import { bound } from '../rules/findings.ts';
 import { changeDocument, readDocument } from './documents.ts';
 import { nowText, type Pass } from './pass.ts';
 
-/** Records the trouble. Returns the problem where its beginning has to be told, null where everybody concerned knows already. */
-export async function record(pass: Pass, trouble: Trouble): Promise<Problem | null> {
+/** Records the trouble. Whoever runs the pass tells of it at the end: lib/announce.ts, or audit's lib/tell-untold.ts. */
+export async function record(pass: Pass, trouble: Trouble): Promise<void> {
   const recovery = await newestRecovery(pass, trouble);
-  const problem = await change(pass, trouble, (current) => withTrouble(current, trouble, recovery, nowText(pass)));
-  return problem !== null && untold(problem) !== null ? problem : null;
+  await change(pass, trouble, (current) => withTrouble(current, trouble, recovery, nowText(pass)));
 }
 
 /** Closes what an accepted run ends, of these kinds. */
@@ -45,9 +43,9 @@ export async function close(
 const STACK = { host: null, set: null };
 
 /** Records a problem of the whole stack, as `record` does; it lasts until `closeOfStack`. */
-export async function recordOfStack(pass: Pass, kind: ProblemKind, why: Reason): Promise<Problem | null> {
+export async function recordOfStack(pass: Pass, kind: ProblemKind, why: Reason): Promise<void> {
   const incident = { policy: null, due: null, run: null, at: nowText(pass) };
-  return record(pass, { kind, ...STACK, incident, reasons: [bound(why)] });
+  await record(pass, { kind, ...STACK, incident, reasons: [bound(why)] });
 }
 
 /** Ends a problem of the whole stack; nothing where there is none. */
@@ -101,23 +99,29 @@ export async function readProblem({ store }: Pick<Pass, 'store'>, key: string): 
   return (await readDocument(store, key, problemKind)).document;
 }
 
-/** Changes a problem by compare-and-swap. Returns it where that changed it. */
+/** Changes a problem by compare-and-swap. */
 async function change(
   pass: Pass,
   place: ProblemPlace,
   step: (current: Problem | null) => Problem | null,
-): Promise<Problem | null> {
+): Promise<void> {
   const key = problemKey(place);
-  const { document, changed } = await changeDocument(pass.store, key, problemKind, step);
-  if (!changed || document === null) return null;
-  pass.recorded.set(key, document);
-  return document;
+  let isBegun = false;
+  const { document, changed } = await changeDocument(pass.store, key, problemKind, (current) => {
+    const next = step(current);
+    // Begun anew, or not covered any more by what it was told with.
+    isBegun = next !== null && next.told === null && (next.began !== current?.began || next.under !== current.under);
+    return next;
+  });
+  if (!changed || document === null) return;
+  pass.written.add(key);
+  if (isBegun || pass.begun.has(key)) pass.begun.set(key, document);
 }
 
 /** False where the pass knows that there is none. Of problems that audit alone records it knows that. */
-function mayBeThere({ alerts, recorded }: Pass, place: ProblemPlace): boolean {
+function mayBeThere({ alerts, written }: Pass, place: ProblemPlace): boolean {
   const key = problemKey(place);
-  return alerts === null || alerts.has(key) || recorded.has(key);
+  return alerts === null || alerts.has(key) || written.has(key);
 }
 
 /** The accepted run that counts as the end of such trouble, if it is not older. */

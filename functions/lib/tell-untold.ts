@@ -41,7 +41,7 @@ export async function tellUntold(pass: Pass, state: Pick<AuditState, 'told' | 'n
   errors.push(...(await carryOut(pass, plan)));
   if (errors.length > 0) return { toldAnew: 0, told: state.told, nextLook: state.nextLook, errors };
 
-  const isAnothers = (problem: Problem) => !pass.recorded.has(problemKey(problem));
+  const isAnothers = (problem: Problem) => !pass.begun.has(problemKey(problem));
   const before = isWhole || state.nextLook === null ? Number.POSITIVE_INFINITY : Date.parse(state.nextLook);
   const nextLook = Math.min(before, +(plan.lookAgain ?? Number.POSITIVE_INFINITY), +now + LOOK_EVERY);
   return {
@@ -52,11 +52,11 @@ export async function tellUntold(pass: Pass, state: Pick<AuditState, 'told' | 'n
   };
 }
 
-function circumstances({ recorded, history }: Pass, now: Date, isWhole: boolean): Circumstances {
+function circumstances({ begun, history }: Pass, now: Date, isWhole: boolean): Circumstances {
   return {
     now,
     isWhole,
-    isRipe: (problem) => recorded.has(problemKey(problem)) || Date.parse(problem.recorded) <= +now - PATIENCE,
+    isRipe: (problem) => begun.has(problemKey(problem)) || Date.parse(problem.recorded) <= +now - PATIENCE,
     deadlineOf: (policy) => {
       const ruling = history.rulings.find(({ fleet }) => Object.hasOwn(fleet.policies, policy));
       return ruling?.fleet.policies[policy]?.deadline ?? DEFAULT_DEADLINE;

@@ -233,6 +233,7 @@ const earliest = (instants: readonly number[]): number =>
 
 /** By since when, then by what they are of. */
 function inOrder(problems: readonly Problem[]): Problem[] {
-  const keyed = problems.map((problem) => ({ problem, order: `${problem.began.at} ${problemKey(problem)}` }));
+  const orderOf = ({ began, host, set, policy }: Problem) => `${began.at} ${host ?? policy ?? ''} ${set ?? ''}`;
+  const keyed = problems.map((problem) => ({ problem, order: orderOf(problem) }));
   return keyed.sort((one, other) => (one.order < other.order ? -1 : 1)).map(({ problem }) => problem);
 }
