@@ -271,6 +271,21 @@ export const ERRORS = {
     meaning: 'The store holds no fleet file, so nobody knows what is due.',
     action: 'Apply one with `offsite fleet apply`, or give `--max-age`.',
   },
+  'fleet-changed': {
+    exit: 1,
+    meaning: 'Another fleet file was put into force while this one was looked at. Nothing of this one was applied.',
+    action: 'Look at the difference again: `offsite fleet apply FILE --dry-run`. Two operators should share one file.',
+  },
+  'clock-wrong': {
+    exit: 1,
+    meaning: 'The clock of this machine is wrong, so that nobody could tell what is due since when.',
+    action: 'Set it (`timedatectl set-ntp true`), and apply the file again.',
+  },
+  'node-untagged': {
+    exit: 1,
+    meaning: 'A node lacks the tag `offsite` with the name of the stack, without which the stack may not command it.',
+    action: 'Apply with `--tag`, which sets it, or tag the node yourself: docs/deploy.md, "Hosts".',
+  },
   'node-unknown': {
     exit: 1,
     meaning: 'The command service does not know the node of a host, so nobody can ask it for a backup.',
@@ -294,7 +309,8 @@ export const ERRORS = {
   'stack-failed': {
     exit: 1,
     meaning: 'A function of the stack failed, or gave an answer that is not understood.',
-    action: 'Read its log: `aws logs tail /aws/lambda/STACK-FUNCTION`. A stack older than this command: deploy it anew.',
+    action:
+      'Read its log: `aws logs tail /aws/lambda/STACK-FUNCTION`. A stack older than this command: deploy it anew.',
   },
   'stack-mismatch': {
     exit: 2,

@@ -57,10 +57,13 @@ const policySchema = z.strictObject({
   deadline: duration.default(8 * 60 * MINUTE),
   splay: duration.default(0),
   since,
+  /** By host, then set: stamps of what came into the policy later than both the policy and the host. */
+  joined: z.record(field.host, z.record(field.set, field.instant)).optional(),
 });
 export type FleetPolicy = z.infer<typeof policySchema>;
 
-const fleetSchema = z.strictObject({
+/** Every key; docs/fleet.md says what each means, and a test holds the two together. */
+export const fleetSchema = z.strictObject({
   store: z.string().min(1),
   stack: z
     .string()
@@ -74,6 +77,16 @@ const fleetSchema = z.strictObject({
 });
 /** Durations in milliseconds. */
 export type Fleet = z.infer<typeof fleetSchema>;
+
+/** The sets of one of its hosts that a policy is about, as the host has them. */
+export function setsInPolicy(
+  { hosts }: Pick<Fleet, 'hosts'>,
+  { sets }: Pick<FleetPolicy, 'sets'>,
+  host: string,
+): string[] {
+  const own = (Object.hasOwn(hosts, host) ? hosts[host] : undefined)?.sets ?? [];
+  return sets === 'all' ? own : own.filter((set) => sets.includes(set));
+}
 
 /**
  * Checks a parsed fleet file. `now` is for the schedules: one without a due time in the next 400 days is refused.

@@ -8,7 +8,7 @@
  */
 
 import { type Cron, dueBetween, parseCron } from '../../contract/cron.ts';
-import { type Fleet, type FleetHost, type FleetPolicy, MANUAL_POLICY } from '../../contract/fleet.ts';
+import { type Fleet, type FleetHost, type FleetPolicy, MANUAL_POLICY, setsInPolicy } from '../../contract/fleet.ts';
 import { type RunId, runIdForSlot } from '../../contract/ids.ts';
 
 /** An incremental gives way to a full that is due this much later or sooner. */
@@ -37,7 +37,8 @@ export interface Slot {
 
 /**
  * All slots due in (from, to], by due minute, then policy. A slot that asks nothing of anyone is not there. Nothing is
- * due before the `since` stamp of its policy or host, nor for a host that is paused until a later day.
+ * due before the `since` stamp of its policy or host, or before it joined the policy, nor for a host that is paused until
+ * a later day.
  */
 export function slotsBetween(fleet: Fleet, from: Date, to: Date): Slot[] {
   const slots: Slot[] = [];
@@ -49,9 +50,9 @@ function slotsOfPolicy(fleet: Fleet, name: string, from: Date, to: Date): Slot[]
   const policy = fleet.policies[name];
   const minutes = policy === undefined ? [] : dueMinutes(policy, from, to);
   if (policy === undefined || minutes.length === 0) return [];
-  const members = policy.hosts.flatMap((host) => memberOf(fleet, policy, host)).filter(({ sets }) => sets.length > 0);
+  const members = policy.hosts.flatMap((host) => membersOf(fleet, policy, host)).filter(({ sets }) => sets.length > 0);
   return minutes
-    .filter(({ isDueFor }) => members.some(({ host }) => isDueFor(host)))
+    .filter(({ isDueFor }) => members.some(isDueFor))
     .map((minute) => slotOf(name, policy, minute, members));
 }
 
@@ -66,7 +67,7 @@ function slotOf(name: string, { deadline, splay }: FleetPolicy, minute: DueMinut
     deadline: new Date(due.getTime() + deadline),
     splay,
     get asked() {
-      asked ??= members.filter(({ host }) => isDueFor(host)).flatMap((member) => runsOf(name, due, member));
+      asked ??= members.filter(isDueFor).flatMap((member) => runsOf(name, due, member));
       return asked;
     },
   };
@@ -105,10 +106,13 @@ export function manualSlot(
   return { policy: MANUAL_POLICY, due, type, deadline, splay: 0, asked };
 }
 
+/** Sets of a host that are in a policy, and always due together. */
 interface Member {
   readonly name: string;
   readonly host: FleetHost;
   readonly sets: readonly string[];
+  /** When they came into the policy, where that was later than host and policy did. */
+  readonly joined?: string;
 }
 
 /** Names come from events too, and `constructor` is no policy. */
@@ -116,11 +120,16 @@ function ownOf<T>(record: Record<string, T>, name: string): T | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-function memberOf(fleet: Fleet, policy: FleetPolicy, name: string): Member[] {
+function membersOf(fleet: Fleet, policy: FleetPolicy, name: string): Member[] {
   const host = fleet.hosts[name];
   if (host === undefined) return [];
-  const { sets } = policy;
-  return [{ name, host, sets: sets === 'all' ? host.sets : host.sets.filter((set) => sets.includes(set)) }];
+  const sets = setsInPolicy(fleet, policy, name);
+  const joined = policy.joined === undefined ? undefined : ownOf(policy.joined, name);
+  if (joined === undefined) return [{ name, host, sets }];
+  return sets.map((set) => {
+    const at = ownOf(joined, set);
+    return { name, host, sets: [set], ...(at === undefined ? {} : { joined: at }) };
+  });
 }
 
 function runsOf(policy: string, due: Date, { name, host: { node }, sets }: Member): AskedRun[] {
@@ -130,7 +139,7 @@ function runsOf(policy: string, due: Date, { name, host: { node }, sets }: Membe
 interface DueMinute {
   readonly due: Date;
   readonly type: SlotType;
-  isDueFor(host: FleetHost): boolean;
+  readonly isDueFor: (member: Member) => boolean;
 }
 
 function dueMinutes(policy: FleetPolicy, from: Date, to: Date): DueMinute[] {
@@ -141,11 +150,11 @@ function dueMinutes(policy: FleetPolicy, from: Date, to: Date): DueMinute[] {
   const fulls = full === null ? [] : dueIn(full, policy, first - policy.deadline, last + FULL_IS_NEAR);
   const minutes: DueMinute[] = fulls
     .filter((due) => +due > first && +due <= last)
-    .map((due) => ({ due, type: 'full', isDueFor: (host) => isWatched(host, due) }));
+    .map((due) => ({ due, type: 'full', isDueFor: (member) => isWatched(member, due) }));
   if (incremental === null) return minutes;
   for (const due of dueIn(incremental, policy, first, last)) {
     const instead = fulls.filter((one) => +one - FULL_IS_NEAR <= +due && +due < +one + policy.deadline);
-    const isDueFor = (host: FleetHost) => isWatched(host, due) && !instead.some((one) => isWatched(host, one));
+    const isDueFor = (member: Member) => isWatched(member, due) && !instead.some((one) => isWatched(member, one));
     minutes.push({ due, type: 'incremental', isDueFor });
   }
   return minutes;
@@ -160,8 +169,9 @@ function dueIn(cron: Cron, policy: FleetPolicy, after: number, until: number): D
   return dueBetween(cron, new Date(since), new Date(until));
 }
 
-/** True where the host was there at that time and not paused: `until` names the first day that counts again. */
-function isWatched(host: FleetHost, due: Date): boolean {
+/** True where it was there at that time and not paused: `until` names the first day that counts again. */
+function isWatched({ host, joined }: Member, due: Date): boolean {
   if (host.since !== undefined && +due < Date.parse(host.since)) return false;
+  if (joined !== undefined && +due < Date.parse(joined)) return false;
   return host.pause === undefined || +due >= Date.parse(`${host.pause.until}T00:00:00Z`);
 }
