@@ -98,7 +98,8 @@ export const SILENT_MISSES: Readonly<Record<string, readonly string[]>> = {
   'DLQ alarm already red': [
     'it is an alarm when the first event waits, whatever becomes of it then',
     'audit may look at the queue itself, day after day',
-    'what waits in the queue is mailed every day until it is empty',
+    'what waits in the queue is mailed day after day, and its end',
+    'one that is never emptied is heard of in every week',
   ],
   'due minute computed at the exact instant': [
     'an audit at the very deadline judges the slot, and one after it does',

@@ -1,10 +1,11 @@
 /** What the tests of silent misses share: four nights of one policy, and what people know of them. */
 
 import assert from 'node:assert/strict';
-import { type Problem, type ProblemKind, problemKind } from '../../../contract/problem.ts';
+import { type Problem, type ProblemKind, problemKey, problemKind } from '../../../contract/problem.ts';
 import type { Verdict } from '../../../contract/verdict.ts';
 import type { Audited } from '../../../functions/audit.ts';
 import { readDocument } from '../../../functions/lib/documents.ts';
+import { readProblem } from '../../../functions/lib/problems.ts';
 import type { TestStack } from '../../helpers/test-stack.ts';
 
 export const D20 = '2026-11-20T04:00:00Z';
@@ -43,30 +44,36 @@ export async function open(stack: TestStack): Promise<string[]> {
   for await (const { key } of stack.memory.list('alerts/')) {
     const { document } = await readDocument(stack.memory, key, problemKind);
     if (document === null || document.closed !== null) continue;
-    const { kind, host, set } = document;
-    names.push([kind, [host, set].filter((name) => name !== null).join('/')].filter((word) => word !== '').join(' '));
+    const { kind, host, set, policy } = document;
+    const of = [host ?? policy, set].filter((name) => name !== null).join('/');
+    names.push(of === '' ? kind : `${kind} ${of}`);
   }
   return names.sort();
 }
 
-/** The open problem, of which people were told by mail. */
+/** The open problem, of which people were told by mail: of itself, or of the open one that it is told with. */
 export async function told(
   stack: TestStack,
   kind: ProblemKind,
   host: string | null = 'carcosa',
   set: string | null = host === null ? null : 'data',
 ): Promise<Problem> {
-  const problem = await stack.problem(kind, host, set);
+  const problem = await readProblem(stack.stack, problemKey({ kind, host, set }));
   const name = `${kind} ${host}/${set}`;
   assert.ok(problem !== null && problem.closed === null, `${name} is not open`);
-  assert.notEqual(problem.told, null, `${name}: nobody was told`);
-  const mails = stack.notifier.published.filter(({ email }) => mentions(email, problem));
+  let spoken = problem;
+  while (spoken.told === null) {
+    const over = spoken.under === null ? null : await readProblem(stack.stack, spoken.under);
+    assert.ok(over !== null && over.closed === null, `${name}: nobody was told`);
+    spoken = over;
+  }
+  const mails = stack.notifier.published.filter(({ email }) => mentions(email, spoken));
   assert.ok(mails.length > 0, `${name} is in no mail: ${stack.notifier.subjects.join(' | ')}`);
   return problem;
 }
 
-function mentions(email: string, { host, set }: Problem): boolean {
-  return email.includes([host, set].filter((name) => name !== null).join('/'));
+function mentions(email: string, { host, set, policy }: Problem): boolean {
+  return email.includes([host ?? policy, set].filter((name) => name !== null).join('/'));
 }
 
 /** How many messages people were sent that name this. */
