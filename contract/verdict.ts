@@ -167,7 +167,15 @@ export type Sent = DocumentOf<typeof sentKind>;
 export const closedKind = documentKind('closed', { maxBytes: 4096, shape: { at: field.instant } });
 export type Closed = DocumentOf<typeof closedKind>;
 
-const openSlot = z.object({ policy: field.policy, due: field.instant });
+const waitingRun = z.object({ host: field.host, set: field.set, run: field.run });
+
+const openSlot = z.object({
+  policy: field.policy,
+  due: field.instant,
+  /** The runs that are not judged, or were not followed up to the end; null where these are too many, or not known. */
+  waiting: z.array(waitingRun).max(1000).nullable().default(null),
+});
+export type OpenSlot = z.infer<typeof openSlot>;
 
 export const auditStateKind = documentKind('audit-state', {
   maxBytes: 16 * 1024 * 1024,

@@ -60,12 +60,15 @@ export async function audit(stack: Stack, { deadLetters, heartbeat }: AuditPorts
   errors.push(...unheard);
   const slots: SlotReport[] = [];
   for (const name of await slotsToJudge(pass, state, now)) {
-    const isNew = !state.open.some(({ policy, due }) => policy === name.policy && due === instantText(name.due));
-    const report = await auditSlot(pass, name, { isNew });
+    const due = instantText(name.due);
+    const before = state.open.find((one) => one.policy === name.policy && one.due === due) ?? null;
+    const report = await auditSlot(pass, name, before);
     errors.push(...report.errors);
     slots.push(report);
   }
-  const open = slots.filter(({ isClosed }) => !isClosed).map(({ policy, due }) => ({ policy, due: instantText(due) }));
+  const open = slots
+    .filter(({ isClosed }) => !isClosed)
+    .map(({ policy, due, waiting }) => ({ policy, due: instantText(due), waiting }));
   const letters = await auditDeadLetters(pass, deadLetters, state.deadLetters, now);
   errors.push(...letters.errors);
   // Everything is recorded by now, so that what belongs together is told together.

@@ -2,8 +2,8 @@
 
 import { FORMAT } from '../../contract/document.ts';
 import { instantText } from '../../contract/ids.ts';
-import { objectKey, parseObjectKey, slotFolder } from '../../contract/keys.ts';
-import { closedKind, type Reason, type Verdict, verdictKind } from '../../contract/verdict.ts';
+import { objectKey, slotFolder } from '../../contract/keys.ts';
+import { closedKind, type OpenSlot, type Reason, type Verdict, verdictKind } from '../../contract/verdict.ts';
 import { everyOf } from '../../repository/concurrent.ts';
 import { followUp, judgeRun, putAndWalk } from '../judge-run.ts';
 import { isNotAsked } from '../rules/alerts.ts';
@@ -37,12 +37,16 @@ export interface SlotReport extends SlotName {
   readonly late: number;
   /** True once everything that the slot asks for is judged. */
   readonly isClosed: boolean;
+  /** What the next audit has to look at again; null for everything. */
+  readonly waiting: OpenSlot['waiting'];
   readonly errors: readonly unknown[];
 }
 
 /** A run that began and of which no manifest came is waited for so long after its deadline. */
 const LATE_FOR = 7 * 86_400_000;
 const RUNS_AT_ONCE = 64;
+/** More runs than these are not written down one by one: then all of the slot are looked at again. */
+const MAX_WAITING = 1000;
 /** So many manifests of one slot that nobody judged are no accident of one host's. */
 const MANY = 3;
 /** Whoever judges a manifest when it comes has done so by then. */
@@ -58,39 +62,55 @@ interface Found {
   /** Manifests that were judged before audit came, and by audit. */
   judgedBefore: number;
   judgedByAudit: number;
+  /** Those of which there is more to be found. */
+  readonly waiting: NonNullable<OpenSlot['waiting']>;
 }
 
 /**
- * Judges what of the slot is not judged yet. Verdicts that are there already are followed up in the slot's first audit
- * and in its last one: whoever gave them may have died before their problem was recorded. Errors are returned, not thrown.
+ * Judges what of the slot is not judged yet. `before` is what the last audit left of it; null where this is the slot's
+ * first one. Verdicts that are there already are followed up in the first audit and in the last one, and those of runs
+ * that waited in every one: whoever gave them may have died before their problem was recorded. Errors are returned, not
+ * thrown.
  */
-export async function auditSlot(pass: Pass, name: SlotName, { isNew }: { isNew: boolean }): Promise<SlotReport> {
-  const found: Found = { judged: 0, missed: 0, late: 0, notAsked: 0, judgedBefore: 0, judgedByAudit: 0 };
-  const report = (isClosed: boolean, errors: readonly unknown[]): SlotReport => {
+export async function auditSlot(
+  pass: Pass,
+  name: SlotName,
+  before: Pick<OpenSlot, 'waiting'> | null,
+): Promise<SlotReport> {
+  const found: Found = { judged: 0, missed: 0, late: 0, notAsked: 0, judgedBefore: 0, judgedByAudit: 0, waiting: [] };
+  const report = (isClosed: boolean, errors: readonly unknown[], waiting = before?.waiting ?? null): SlotReport => {
     const { judged, missed, late } = found;
-    return { ...name, judged, missed, late, isClosed, errors };
+    return { ...name, judged, missed, late, isClosed, waiting, errors };
   };
   try {
     if (await isClosed(pass, name)) return report(true, []);
     const slot = await askedSlot(pass, name.policy, name.due);
     if (slot === null) throw new Error(`nothing is known any more of the slot ${name.policy} ${instantText(name.due)}`);
-    const judged = await verdictsOf(pass, slot);
     const commands = commandsOf(pass.store, slot);
-    const isJudged = (asked: AskedRun) => judged.has(verdictKey(asked, slot));
-    const auditAll = (runs: AskedRun[]) =>
+    const auditAll = (runs: readonly AskedRun[], isJudged: (asked: AskedRun) => boolean) =>
       everyOf(runs, RUNS_AT_ONCE, async (asked) => {
         await auditRun(pass, { slot, asked, commands, isJudged: isJudged(asked) }, found);
       });
-    const errors = await auditAll(slot.asked.filter((asked) => isNew || !isJudged(asked)));
     const isDone = () => found.late === 0 && errors.length === 0;
-    const isWhole = isNew || isDone();
-    if (isDone() && !isNew) errors.push(...(await auditAll(slot.asked.filter(isJudged))));
+    const [first, rest] = parted(slot.asked, before?.waiting ?? null);
+    const errors = await auditAll(first, before === null ? await judgedOf(pass, slot) : () => true);
+    if (isDone() && rest.length > 0) errors.push(...(await auditAll(rest, await judgedOf(pass, slot))));
+    const isWhole = before === null || isDone();
     if (isWhole) await concludeSlot(pass, slot, found).catch((error: unknown) => errors.push(error));
     if (isDone()) await close(pass, name);
-    return report(isDone(), errors);
+    return report(isDone(), errors, found.waiting.length > MAX_WAITING ? null : found.waiting);
   } catch (error) {
     return report(false, [error]);
   }
+}
+
+/** Those that the last audit left, and all others; without its word all have to be looked at. */
+function parted(asked: readonly AskedRun[], waiting: OpenSlot['waiting']): [AskedRun[], AskedRun[]] {
+  if (waiting === null) return [[...asked], []];
+  // A run id is a hash over node and set.
+  const runs = new Set(waiting.map(({ run }) => run));
+  const parts = Map.groupBy(asked, ({ run }) => runs.has(run));
+  return [parts.get(true) ?? [], parts.get(false) ?? []];
 }
 
 interface RunInSlot {
@@ -107,6 +127,7 @@ async function auditRun(pass: Pass, run: RunInSlot, found: Found): Promise<void>
     await tryRun(pass, run, found);
   } catch (error) {
     const { slot, asked } = run;
+    if (!found.waiting.some(({ run }) => run === asked.run)) found.waiting.push(nameOf(asked));
     // What failed after there was a verdict is tried again, and people know what there is to know.
     const verdict = await readDocument(pass.store, verdictKey(asked, slot), verdictKind).catch(() => null);
     if ((verdict?.document ?? null) === null) await record(pass, troubleOfUnjudged(slot, asked, error));
@@ -138,6 +159,7 @@ async function tryRun(pass: Pass, { slot, asked, commands, isJudged }: RunInSlot
   else if (started !== null && alive !== null) {
     if (+now < +slot.deadline + LATE_FOR) {
       found.late++;
+      found.waiting.push(nameOf(asked));
       await recordLate(pass, slot, asked, stillRunning(started, alive, slot.deadline));
       return;
     }
@@ -191,14 +213,14 @@ async function recordLate(
   await record(pass, { kind: 'late', host, set, incident, reasons: [why] });
 }
 
-/** Keys of the verdicts that the slot has. */
-async function verdictsOf({ store }: Pass, slot: AskedSlot): Promise<Set<string>> {
+/** Tells of a run whether the slot has a verdict about it. */
+async function judgedOf({ store }: Pass, slot: AskedSlot): Promise<(asked: AskedRun) => boolean> {
   const keys = new Set<string>();
-  for await (const { key } of store.list(slotFolder(slot))) {
-    if (parseObjectKey(key)?.kind === 'slot-verdict') keys.add(key);
-  }
-  return keys;
+  for await (const { key } of store.list(slotFolder(slot))) keys.add(key);
+  return (asked) => keys.has(verdictKey(asked, slot));
 }
+
+const nameOf = ({ host, set, run }: AskedRun) => ({ host, set, run });
 
 async function isClosed({ store }: Pass, name: SlotName): Promise<boolean> {
   const { document } = await readDocument(store, objectKey({ kind: 'closed', ...name }), closedKind);
