@@ -58,6 +58,9 @@ export interface FollowOptions {
   readonly isLast?: () => Promise<boolean>;
 }
 
+/** Milliseconds after the deadline in which what ended with it is still heard of: an agent that waited for its turn says so then. */
+export const GRACE = 15_000;
+
 /** The runs that a slot asks this host for, by set. */
 export function runsAskedFor({ node, policy, due, sets }: AskedByHand): { set: string; run: string }[] {
   return sets.map((set) => ({ set, run: runIdForSlot({ policy, due, node, set }) }));
@@ -67,16 +70,17 @@ export function runsAskedFor({ node, policy, due, sets }: AskedByHand): { set: s
 export async function follow(store: ObjectStore, asked: AskedByHand, options: FollowOptions): Promise<Followed> {
   const { clock, signal, every, onLook, isLast } = options;
   const uploads = new Map(runsAskedFor(asked).map((one) => [one.run, new UploadedSoFar(store)]));
+  const end = asked.deadline.getTime() + GRACE;
   for (;;) {
     const isLastLook = (await isLast?.()) ?? false;
-    const isPast = clock.now() >= asked.deadline;
+    const isPast = clock.now().getTime() >= end;
     const runs = await look(store, asked, uploads);
     onLook?.(runs);
     if (runs.every(hasEnded)) return { because: 'ended', runs };
     if (isLastLook) return { because: 'left', runs };
     if (isPast) return { because: 'deadline', runs };
     if (signal.aborted) return { because: 'stopped', runs };
-    const left = asked.deadline.getTime() - clock.now().getTime();
+    const left = end - clock.now().getTime();
     await clock.sleep(Math.max(0, Math.min(every, left)), signal).catch((error: unknown) => {
       if (!signal.aborted) throw error;
     });

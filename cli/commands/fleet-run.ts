@@ -1,4 +1,4 @@
-import { Argument, type Command, InvalidArgumentError } from 'commander';
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { instantText } from '../../contract/ids.ts';
 import { parseDuration } from '../../contract/units.ts';
 import { type Followed, type FollowedRun, follow, runsAskedFor } from '../../operator/fleet-follow.ts';
@@ -34,11 +34,10 @@ export function addFleetRun(fleet: Command): void {
     )
     .option('--set <NAME...>', 'these sets only')
     .option('--wait', 'follow the runs to their verdict')
-    .option(
-      '--deadline <DURATION>',
-      'how long the host may take, asleep or not, such as 90m or 2d',
-      parseDeadline,
-      8 * 60 * MINUTE,
+    .addOption(
+      new Option('--deadline <DURATION>', 'how long the host may take, asleep or not, such as 90m or 2d')
+        .argParser(parseDeadline)
+        .default(8 * 60 * MINUTE, '8h'),
     )
     .option('--operator <FILE>', "with a file:// store: the operator's public key, if there is no config")
     .option('--key <FILE>', 'or the private key (else $OFFSITE_KEY)');

@@ -9,6 +9,7 @@ import { addFleetTestAlert } from './fleet-test-alert.ts';
 export function addFleet(offsite: Command): void {
   const fleet = offsite
     .command('fleet')
-    .description("the operator's side of the stack: who is backed up, when, and who is told");
+    .description("the operator's side of the stack: who is backed up, when, and who is told")
+    .addHelpText('after', '\nExamples:\n  offsite fleet run carcosa --wait\n  offsite fleet test-alert');
   for (const add of [addFleetRun, addFleetTestAlert, addFleetSubscribe, addFleetTeardown]) add(fleet);
 }
