@@ -29,6 +29,7 @@ export async function announce(pass: Pass): Promise<unknown[]> {
       now: pass.clock.now(),
       isRipe: (problem) => begun.has(problemKey(problem)),
       deadlineOf: () => 0,
+      isWatched: () => true,
       isWhole: false,
     });
     const silent = plan.silent.filter((problem) => begun.has(problemKey(problem)));

@@ -35,7 +35,13 @@ async function tellOtherwise(pass: Pass, why: string): Promise<unknown[]> {
     const problem = await readProblem(pass, KEY);
     if (problem === null) return [];
     const now = pass.clock.now();
-    const plan = planOf([problem], { now, isRipe: () => true, deadlineOf: () => 0, isWhole: true });
+    const plan = planOf([problem], {
+      now,
+      isRipe: () => true,
+      deadlineOf: () => 0,
+      isWatched: () => true,
+      isWhole: true,
+    });
     const errors = await carryOut(pass, plan, 'alarms');
     // Nobody hears of it in this way either: it stays untold.
     return errors.filter((error) => !(error instanceof NobodyListens));

@@ -57,6 +57,12 @@ function circumstances({ begun, history }: Pass, now: Date, isWhole: boolean): C
     now,
     isWhole,
     isRipe: (problem) => begun.has(problemKey(problem)) || Date.parse(problem.recorded) <= +now - PATIENCE,
+    isWatched: ({ host, set, policy }) => {
+      const fleet = history.rulings[0]?.fleet;
+      if (fleet === undefined) return true;
+      if (host === null) return policy === null || Object.hasOwn(fleet.policies, policy);
+      return Object.hasOwn(fleet.hosts, host) && (set === null || fleet.hosts[host]?.sets.includes(set) === true);
+    },
     deadlineOf: (policy) => {
       const ruling = history.rulings.find(({ fleet }) => Object.hasOwn(fleet.policies, policy));
       return ruling?.fleet.policies[policy]?.deadline ?? DEFAULT_DEADLINE;

@@ -14,6 +14,8 @@ export interface Circumstances {
   isRipe(problem: Problem): boolean;
   /** Milliseconds from a slot's due minute to its deadline; a day of a policy that is no more. */
   deadlineOf(policy: string): number;
+  /** Whether the fleet file names what it is of; what it names no more is not repeated, for nothing will ever end it. */
+  isWatched(problem: Problem): boolean;
   /** True where all problems there are were given: only then anything is repeated. */
   readonly isWhole: boolean;
 }
@@ -81,7 +83,8 @@ export function planOf(problems: readonly Problem[], circumstances: Circumstance
     else (isEnough(problem, circumstances.now) ? silent : ends).push(problem);
   }
 
-  const repeat = circumstances.isWhole ? repeatOf(problems, circumstances.now) : null;
+  const watched = problems.filter((problem) => circumstances.isWatched(problem));
+  const repeat = circumstances.isWhole ? repeatOf(watched, circumstances.now) : null;
   const beginnings = PROBLEM_KINDS.map((kind) => inOrder(begin.filter((one) => one.kind === kind)));
   return {
     beginnings: beginnings.filter((group) => group.length > 0),
@@ -200,13 +203,13 @@ class Known {
 
   /** The next repeat of anything after this plan, and the end of what the ended problems of policies cover. */
   lookAgain(toldNow: ReadonlySet<Problem>, repeat: Plan['repeat']): Date | null {
-    const { now, deadlineOf } = this.#circumstances;
+    const { now, deadlineOf, isWatched } = this.#circumstances;
     const counted = new Map(repeat?.counted.map(({ problem, repeats }) => [problem, repeats]));
     const instants: number[] = [];
     for (const problem of this.#problems) {
       const told = toldNow.has(problem) ? instantText(now) : problem.told;
       const next = nextRepeat({ ...problem, told, repeats: counted.get(problem) ?? problem.repeats });
-      if (next !== null) instants.push(+next);
+      if (next !== null && isWatched(problem)) instants.push(+next);
       // What it covers may be none of those given.
       if (problem.kind !== 'not-dispatched' || problem.closed === null) continue;
       const { at, upTo } = problem.closed;

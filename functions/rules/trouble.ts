@@ -22,10 +22,11 @@ export function troubleOfNotDispatched(
   { notAsked, asked, isClaimed }: { notAsked: number; asked: number; isClaimed: boolean },
 ): Trouble {
   const at = instantText(due);
-  const runs = `${notAsked} of ${asked} run${asked === 1 ? '' : 's'}`;
+  const runs = notAsked === asked ? `all ${asked} runs` : `${notAsked} of ${asked} runs`;
   const how = isClaimed ? 'dispatch began, and did not send all of its commands' : 'dispatch did not run at all';
-  const text = `${runs} of the slot due ${utc(due)} were never asked for by the deadline, ${utc(deadline)}: ${how}`;
-  const reason = bound({ code: 'not-dispatched', text, brief: `${runs} not asked` });
+  const text = `never asked for by the deadline, ${utc(deadline)}: ${asked === 1 ? 'the only run' : runs} of the slot due ${utc(due)}; ${how}`;
+  const brief = notAsked === asked ? 'nobody was asked' : `${runs} not asked`;
+  const reason = bound({ code: 'not-dispatched', text, brief });
   const incident = { policy, due: at, run: null, at };
   return { kind: 'not-dispatched', host: null, set: null, policy, incident, reasons: [reason] };
 }

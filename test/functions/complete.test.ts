@@ -420,7 +420,7 @@ describe('the ledger', () => {
       );
       assert.equal((await stack.latest())?.base, null, order);
       // Where the other one was accepted first, both are told together, by audit.
-      await stack.audit();
+      await stack.at('2026-11-21T09:15:00Z').audit();
       assert.equal(stack.messages().filter((subject) => subject.startsWith('FORKED')).length, 1, order);
     }
   });
