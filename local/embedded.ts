@@ -16,6 +16,7 @@ import type { Clock } from '../system/clock.ts';
 import { errno } from '../system/errno.ts';
 import { Agents } from './agents.ts';
 import type { Ended } from './child-process.ts';
+import { nodeOfConfig } from './hosts.ts';
 import { Outbox } from './outbox.ts';
 
 export interface EmbeddedOptions {
@@ -63,6 +64,24 @@ export class Embedded {
   /** A host of this machine can always be asked; null where there is no config of that node. */
   async nodeState(node: string): Promise<{ online: true; lastSeen: null } | null> {
     return this.#hosts.has(node) ? { online: true, lastSeen: null } : null;
+  }
+
+  /** All hosts of the folder. Throws `config-invalid` where one of the configs is no good. */
+  async nodes() {
+    return [...this.#hosts].map(([node, file]) => nodeOfConfig(node, file));
+  }
+
+  /** Whoever has a config here may be asked. */
+  async tagNodes(): Promise<void> {}
+
+  /** This machine's. */
+  async stackTime(): Promise<null> {
+    return null;
+  }
+
+  /** No rules start anything: whoever runs the functions knows when. */
+  async schedules(): Promise<null> {
+    return null;
   }
 
   /** Starts the agent of one host. Throws what went wrong, all that could be done being done. */

@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OffsiteError } from '../contract/errors.ts';
 import { isNodeId } from '../contract/ids.ts';
+import { hostNameOf, loadConfig } from '../host-agent/config.ts';
 
 const ENDING = '.yml';
 
@@ -23,4 +24,12 @@ export async function hostsIn(folder: string): Promise<Map<string, string>> {
       .sort()
       .map((node) => [node, join(folder, `${node}${ENDING}`)]),
   );
+}
+
+/** A host of this machine as `fleet discover` shows it. Throws `config-invalid`. */
+export function nodeOfConfig(node: string, file: string) {
+  const config = loadConfig(file);
+  const host = hostNameOf(config);
+  const always = { platform: 'this machine', online: true, lastSeen: null, tag: 'ours' } as const;
+  return { node, name: host, ...always, own: { host, sets: Object.keys(config.sets) } };
 }

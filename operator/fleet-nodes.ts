@@ -3,7 +3,7 @@
 /** A machine that the command service knows. */
 export interface ManagedNode {
   readonly node: string;
-  /** What the command service calls it. */
+  /** What it calls itself. */
   readonly name: string;
   /** Such as `Debian GNU/Linux 12`; empty where nobody knows. */
   readonly platform: string;
@@ -15,8 +15,8 @@ export interface ManagedNode {
    * another stack.
    */
   readonly tag: 'ours' | 'other' | 'none';
-  /** Sets that its own config has; null where they cannot be known from here. */
-  readonly sets: readonly string[] | null;
+  /** What its own config says; null where that cannot be known from here. */
+  readonly own: { readonly host: string; readonly sets: readonly string[] } | null;
 }
 
 /** What `fleet apply` and `fleet discover` need of a stack. */

@@ -2,6 +2,7 @@
 
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { LambdaClient } from '@aws-sdk/client-lambda';
+import { ResourceGroupsTaggingAPIClient } from '@aws-sdk/client-resource-groups-tagging-api';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { DescribeInstanceInformationCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
@@ -14,13 +15,16 @@ import { EventBridgeSchedules, ruleName } from '../../functions/aws/schedules.ts
 import type { Dispatched, ManualRun } from '../../functions/dispatch.ts';
 import type { Topic } from '../../functions/ports/notifier.ts';
 import { removeSchedules } from '../../functions/reconcile.ts';
+import type { ManagedNode, NodesPort, SchedulesPort } from '../fleet-nodes.ts';
 import type { NodeState, RunPort } from '../fleet-run.ts';
 import type { Subscription, WantedSubscription } from '../fleet-subscribe.ts';
 import type { TeardownPort } from '../fleet-teardown.ts';
 import type { TestAlertPort } from '../test-alert.ts';
 import { asStackError } from './errors.ts';
 import { invoke } from './invoke.ts';
+import { listNodes, tagNodes } from './nodes.ts';
 import { listSubscriptions, subscribe } from './subscriptions.ts';
+import { timeOf } from './time.ts';
 
 const dispatched = z.object({
   state: z.enum(['dispatched', 'not-due', 'too-late', 'no-fleet-file']),
@@ -47,7 +51,7 @@ export interface AwsHandsOptions {
   readonly clients?: ReturnType<typeof clientOptions> & { readonly endpoint?: string };
 }
 
-export class AwsHands implements RunPort, TestAlertPort, TeardownPort {
+export class AwsHands implements RunPort, TestAlertPort, TeardownPort, NodesPort, SchedulesPort {
   readonly stays = [
     'the bucket with all backups and its policy',
     'the role, policy and instance profile of the hosts, on which their prefixes hang',
@@ -77,6 +81,27 @@ export class AwsHands implements RunPort, TestAlertPort, TeardownPort {
     if (information === undefined) return null;
     const { PingStatus, LastPingDateTime } = information;
     return { online: PingStatus === 'Online', lastSeen: LastPingDateTime ?? null };
+  }
+
+  nodes(): Promise<ManagedNode[]> {
+    return this.#asked('managed nodes', () => listNodes(new SSMClient(this.#clients), this.#stack));
+  }
+
+  async tagNodes(nodes: readonly string[]): Promise<void> {
+    const { partition, region, account } = await this.#caller();
+    const ssm = new SSMClient(this.#clients);
+    const tagging = new ResourceGroupsTaggingAPIClient(this.#clients);
+    const instanceArn = `arn:${partition}:ec2:${region}:${account}:instance/`;
+    await this.#asked('tags of nodes', () => tagNodes({ ssm, tagging, instanceArn }, this.#stack, nodes));
+  }
+
+  stackTime(): Promise<Date | null> {
+    return this.#asked('time', () => timeOf(new STSClient(this.#clients)));
+  }
+
+  async schedules(): Promise<ReadonlySet<string>> {
+    const found = await this.#asked('rules', () => this.#schedules().list());
+    return new Set(found.map(({ policy, type }) => `${policy} ${type}`));
   }
 
   /** By the function `dispatch`, so that the command is the stack's own. */
@@ -131,8 +156,14 @@ export class AwsHands implements RunPort, TestAlertPort, TeardownPort {
     return asStackError({ what, region: this.#region }, work);
   }
 
-  /** The names are fixed by infra/alerts.yml; account and partition are the caller's. */
+  /** The names are fixed by infra/alerts.yml. */
   async #topicArn(name: Topic): Promise<string> {
+    const { partition, region, account } = await this.#caller();
+    return `arn:${partition}:sns:${region}:${account}:${this.#stack}-${name}`;
+  }
+
+  /** Account and partition of whoever asks, which are the stack's. */
+  async #caller(): Promise<{ partition: string; region: string; account: string }> {
     const region = await this.#asked('region', () => this.#sns.config.region());
     const identity = await this.#asked('caller', () =>
       new STSClient(this.#clients).send(new GetCallerIdentityCommand({})),
@@ -141,6 +172,6 @@ export class AwsHands implements RunPort, TestAlertPort, TeardownPort {
     if (partition === undefined || account === undefined) {
       throw new OffsiteError('stack-failed', `AWS does not say who asks: ${JSON.stringify(identity.Arn)}`);
     }
-    return `arn:${partition}:sns:${region}:${account}:${this.#stack}-${name}`;
+    return { partition, region, account };
   }
 }
