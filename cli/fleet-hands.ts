@@ -4,8 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { OffsiteError } from '../contract/errors.ts';
 import { FleetArchive } from '../functions/lib/fleet-archive.ts';
-import { Embedded } from '../local/embedded.ts';
-import { hostsIn } from '../local/hosts.ts';
+import type { Embedded } from '../local/embedded.ts';
 import type { RunPort } from '../operator/fleet-run.ts';
 import type { TeardownPort } from '../operator/fleet-teardown.ts';
 import type { TestAlertPort } from '../operator/test-alert.ts';
@@ -62,6 +61,11 @@ export async function openHands(
   const location = parseStoreUrl(store.url);
   if (location.kind === 'directory') {
     const { hosts, outbox } = foldersOf(options, { hostsNeeded: judges });
+    // Stacks of either kind are loaded for those alone who need them: every command starts with this file.
+    const [{ Embedded }, { hostsIn }] = await Promise.all([
+      import('../local/embedded.ts'),
+      import('../local/hosts.ts'),
+    ]);
     const embedded = new Embedded({
       store,
       clock: context.clock,
@@ -73,7 +77,6 @@ export async function openHands(
     return { hands: embedded, embedded, name: 'the embedded stack' };
   }
   const stack = options.stack ?? (await stackInForce(context, store));
-  // The SDK is loaded for those alone who need it.
   const { AwsHands } = await import('../operator/aws/hands.ts');
   const hands = new AwsHands({ stack, ...(location.region === undefined ? {} : { region: location.region }) });
   return { hands, embedded: null, name: `the stack ${stack}` };

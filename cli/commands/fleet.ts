@@ -10,6 +10,9 @@ export function addFleet(offsite: Command): void {
   const fleet = offsite
     .command('fleet')
     .description("the operator's side of the stack: who is backed up, when, and who is told")
-    .addHelpText('after', '\nExamples:\n  offsite fleet run carcosa --wait\n  offsite fleet test-alert');
+    .addHelpText(
+      'after',
+      '\nExamples:\n  offsite fleet run carcosa --store s3://my-backups\n  offsite fleet test-alert',
+    );
   for (const add of [addFleetRun, addFleetTestAlert, addFleetSubscribe, addFleetTeardown]) add(fleet);
 }
