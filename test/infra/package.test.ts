@@ -239,6 +239,20 @@ describe('alarms', () => {
     }
   });
 
+  test('and whatever goes to phones goes to mailboxes too: SNS drops SMS beyond its limit without a word', () => {
+    const both = { AlertEmail: 'a@b', AlertPhone: '+4917012345678' };
+    const subscriptions = Object.values(resolved(made.template, { parameters: both })).flatMap(
+      ({ Type, Properties }) => (Type === 'AWS::SNS::Subscription' ? [Properties] : []),
+    );
+    const [phone, ...others] = subscriptions.filter(({ Protocol }) => Protocol === 'sms');
+    assert.deepEqual(others, []);
+    const mailboxes = subscriptions.filter(
+      ({ Protocol, TopicArn }) => Protocol === 'email' && TopicArn === phone?.TopicArn,
+    );
+    assert.equal(mailboxes.length, 1);
+    assert.equal('FilterPolicy' in (mailboxes[0] ?? {}), false);
+  });
+
   test('watch each function, the audit that does not run, the dead-letter queue, and what SNS does not deliver', () => {
     const names = ofType('AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties.AlarmName);
     assert.deepEqual(names.sort(), [
