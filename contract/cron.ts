@@ -236,6 +236,18 @@ export function dueBetween(cron: Cron, after: Date, until: Date): Date[] {
  * null where fewer than two are due. A deadline longer than this would reach into the next slot.
  */
 export function shortestInterval(cron: Cron, from: Date): number | null {
+  const day = Math.floor(instant(from) / DAY);
+  const known = intervals.get(cron);
+  if (known?.day === day) return known.shortest;
+  const shortest = shortestFrom(cron, from);
+  intervals.set(cron, { day, shortest });
+  return shortest;
+}
+
+/** The last answers: a fleet file is checked when it is applied and whenever it is read, always as of the same day. */
+const intervals = new WeakMap<Cron, { readonly day: number; readonly shortest: number | null }>();
+
+function shortestFrom(cron: Cron, from: Date): number | null {
   const first = cron.times[0] ?? 0;
   const last = cron.times.at(-1) ?? first;
   let shortest = Number.POSITIVE_INFINITY;
