@@ -288,7 +288,8 @@ export const ERRORS = {
   },
   'node-unknown': {
     exit: 1,
-    meaning: 'The command service does not know the node of a host, so nobody can ask it for a backup.',
+    meaning:
+      'The command service does not know the node of a host, or may not command it: nobody can ask it for a backup.',
     action: 'Correct `node` in fleet.yml and apply it; `offsite fleet discover` lists the nodes that there are.',
   },
   'stack-absent': {

@@ -62,7 +62,8 @@ export async function askForRun(store: ObjectStore, port: RunPort, request: RunR
   const dispatched = await port.runNow({ host: request.host, sets, type, deadline });
   const { state, policy, due, unknown } = dispatched;
   if (state === 'no-fleet-file') throw new OffsiteError('fleet-missing', `${fleet.stack} found no fleet file`);
-  if (unknown.includes(host.node)) throw nodeUnknown(request.host, host.node);
+  if (unknown.includes(host.node))
+    throw nodeState === 'not told' ? nodeUnknown(request.host, host.node) : nodeRefused(request.host, host.node);
   if (state !== 'dispatched' || due === null) {
     throw new OffsiteError('stack-failed', `${fleet.stack} did not ask ${request.host}: ${state}`);
   }
@@ -89,4 +90,11 @@ async function hostInForce(store: ObjectStore, name: string, now: Date): Promise
 
 function nodeUnknown(host: string, node: string): OffsiteError {
   return new OffsiteError('node-unknown', `the command service does not know the node of ${host}, ${node}`);
+}
+
+/** It is there, so what is missing is the right to command it, which hangs on the stack's tag. */
+function nodeRefused(host: string, node: string): OffsiteError {
+  return new OffsiteError('node-unknown', `the stack may not command the node of ${host}, ${node}`, {
+    hint: 'Give it the tag of the stack: `offsite fleet apply fleet.yml --tag`.',
+  });
 }

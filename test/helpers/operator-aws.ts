@@ -50,6 +50,16 @@ export class OperatorAws {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  /** For a child process. */
+  get environment(): Record<string, string> {
+    return {
+      AWS_ENDPOINT_URL: this.endpoint,
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
+      AWS_EC2_METADATA_DISABLED: 'true',
+    };
+  }
+
   /** For clients of this process; they try twice. */
   get clients() {
     const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };

@@ -85,6 +85,11 @@ describe('asking', () => {
     assert.equal((await ask({}, mayNot)).nodeState, null);
   });
 
+  test('a node that is there and that the stack may not command: the tag is named', async () => {
+    stack.commands.refused.add('mi-carcosa');
+    await assert.rejects(ask(), (error) => isOffsiteError(error, 'node-unknown') && /--tag/.test(error.hint));
+  });
+
   test('what the stack throws comes through', async () => {
     const throttled = port({ runNow: () => Promise.reject(new Error('TooManyRequestsException')) });
     await assert.rejects(ask({}, throttled), /TooManyRequestsException/);
