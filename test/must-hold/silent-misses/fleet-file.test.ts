@@ -81,6 +81,30 @@ test('host removed, mistyped or renamed, slot open or not: removed or renamed be
   assert.deepEqual(stack.messages(), []);
 });
 
+test('host removed, mistyped or renamed, slot open or not: each digest of the next 90 days names who stored something and is watched no more', async () => {
+  const yearly = { yearly: { incremental: 'cron(0 4 1 7 ? *)', deadline: '8h' } };
+  const stack = await TestStack.of({ carcosa: {}, purr: {} });
+  await audited(stack, '2026-11-20T03:45:00Z');
+  for (const due of [D20, D21]) await dispatched(stack, due);
+  for (const host of ['carcosa', 'purr']) await stack.goodRun(D20, { host });
+  await stack.goodRun(D21, { host: 'purr' });
+  await auditedAt(stack, D21, '12:00', '12:15');
+  assert.deepEqual(await open(stack), ['missed carcosa/data']);
+  await stack.at('2026-11-21T13:00:00Z').apply(fleetFile({ cassilda: { node: 'mi-purr' } }, yearly));
+  const digestOf = async (day: string) => {
+    stack.notifier.takeDigests();
+    await audited(stack, `${day}T07:15:00Z`);
+    const [digest] = stack.notifier.takeDigests();
+    assert.ok(digest !== undefined, `a digest on ${day}`);
+    return digest.email;
+  };
+  for (const day of ['2026-11-22', '2027-01-01', '2027-02-17']) {
+    assert.match(await digestOf(day), /watched no more: \d\n(.*\n)?.*carcosa\/data, last at 2026-11-20 04:20 UTC/, day);
+  }
+  // Its own miss was told and is in no repeat any more, for nothing would end it; the digest has it still.
+  assert.match(await digestOf('2027-02-18'), /MISSED \(1\)\n +carcosa\/data since 2026-11-21/);
+});
+
 test('host removed, mistyped or renamed, slot open or not: a policy with a mistyped host or set is not applied', async () => {
   const stack = await TestStack.of();
   const apply = (policy: object) =>

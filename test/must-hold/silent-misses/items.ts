@@ -17,6 +17,7 @@ export const SILENT_MISSES: Readonly<Record<string, readonly string[]>> = {
     'renamed while its slot is open, it is missed by its old name',
     'its node changed while the slot is open, the old node is waited for',
     'removed or renamed between slots, people are mailed who is watched no more',
+    'each digest of the next 90 days names who stored something and is watched no more',
     'a policy with a mistyped host or set is not applied',
     'a mistyped node is told when it is asked, and open past the deadline',
   ],
@@ -54,6 +55,7 @@ export const SILENT_MISSES: Readonly<Record<string, readonly string[]>> = {
     'SNS is given nothing that it would drop: nobody, nobody yet, nobody any more, phones alone',
     'whoever left since is noticed',
     'what goes by SMS fits one, and goes by mail too',
+    'nothing in an SMS makes two of it, whatever a host calls its scripts',
     'a storm does not use up the month’s',
   ],
   'alarm dropped by a subscription filter': [

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instantText } from '../../../contract/ids.ts';
+import type { Manifest } from '../../../contract/manifest.ts';
 import { type AuditPorts, audit } from '../../../functions/audit.ts';
 import { SnsNotifier } from '../../../functions/aws/notifier.ts';
 import { NobodyListens, type Publication } from '../../../functions/ports/notifier.ts';
@@ -11,6 +12,8 @@ import { fleetFile, NIGHTLY, TestStack } from '../../helpers/test-stack.ts';
 import { audited, auditedAt, D20, D21, dispatched, mailsAbout, noon, open, told } from './world.ts';
 
 const DAY = 86_400_000;
+/** What of the GSM alphabet takes one septet: a single other character halves what an SMS holds. */
+const SEVEN_BITS = /^[A-Za-z0-9 !"#$%&'()*+,\-./:;<=>?@_\n]+$/;
 const HEARTBEAT = 'https://example.org/ping/abc';
 
 /** What audit asks outside: a queue with so many messages, and whether its heart beat. */
@@ -126,10 +129,27 @@ test('no confirmed subscriber, SMS limit: what goes by SMS fits one, and goes by
   for (const { sms, email, subject } of stack.notifier.published) {
     const text = `${stack.notifier.displayName}> ${sms}`;
     assert.ok(sms.length > 10 && text.length <= 140, text);
-    assert.match(text, /^[A-Za-z0-9 !"#$%&'()*+,\-./:;<=>?@_\n]+$/, 'seven bits each');
+    assert.match(text, SEVEN_BITS);
     assert.ok(email.length > sms.length);
     assert.ok(subject.length < 100);
   }
+});
+
+test('no confirmed subscriber, SMS limit: nothing in an SMS makes two of it, whatever a host calls its scripts', async () => {
+  const stack = await TestStack.of();
+  await dispatched(stack, D20);
+  const script = '`dump`[ü]~';
+  const change = (manifest: Manifest): Manifest => ({
+    ...manifest,
+    error: { code: 'script-failed', script },
+    scripts: [{ name: script, exitCode: 2, seconds: 3 }],
+  });
+  await stack.goodRun(D20, { outcome: 'failed', change });
+  await told(stack, 'failed');
+  const [{ sms, email } = { sms: '', email: '' }] = stack.notifier.published;
+  assert.match(sms, SEVEN_BITS);
+  assert.match(sms, /dump/);
+  assert.ok(email.includes(script), 'the mail has its very name');
 });
 
 test('no confirmed subscriber, SMS limit: a storm does not use up the month’s', async () => {
