@@ -38,11 +38,14 @@ export const SILENT_MISSES: Readonly<Record<string, readonly string[]>> = {
   'a stale open alert of an older problem': [
     'one that was never closed hides no new miss',
     'nor does one whose end was recorded and told',
+    'what is told with one that is lost is told by itself',
   ],
   "a recovery by someone else's success": [
     'another host’s, another set’s or an older run’s ends nothing',
     'a failed, doubted or forged run ends nothing',
     'a run under the prefix of another host ends nothing of this one’s',
+    'what was told with another set’s silence is told by itself when only that one is good again',
+    'what nobody was asked for is told by itself when the others of its policy are asked again',
   ],
   'publish lost between record and mark': [
     'what could not be published is published by a later audit',

@@ -124,6 +124,59 @@ test("a recovery by someone else's success: a run under the prefix of another ho
   assert.equal((await open(stack)).includes('missed carcosa/data'), true);
 });
 
+test("a recovery by someone else's success: what was told with another set’s silence is told by itself when only that one is good again", async () => {
+  const stack = await TestStack.of(
+    { carcosa: { sets: ['data', 'etc'] } },
+    {
+      nightly: { incremental: 'cron(0 4 * * ? *)', deadline: '8h', sets: ['data'] },
+      later: { incremental: 'cron(0 6 * * ? *)', deadline: '8h', sets: ['etc'] },
+    },
+  );
+  await audited(stack, '2026-11-19T15:00:00Z');
+  const night = async (due: string) => {
+    await dispatched(stack, due);
+    const later = due.replace('T04', 'T06');
+    assert.equal((await stack.at(later).dispatch(later, 'later')).nodes, 1);
+    await auditedAt(stack, due, '12:00', '12:15', '14:00', '14:15');
+  };
+  await night(D20);
+  assert.equal((await told(stack, 'missed')).under, null);
+  assert.notEqual((await told(stack, 'missed', 'carcosa', 'etc')).under, null, 'the host is silent, people know');
+  for (const due of [D21, D22]) {
+    await stack.goodRun(due);
+    await night(due);
+  }
+  assert.deepEqual(await open(stack), ['missed carcosa/etc']);
+  const { under, furtherCount } = await told(stack, 'missed', 'carcosa', 'etc');
+  assert.deepEqual([under, furtherCount], [null, 2]);
+});
+
+test("a recovery by someone else's success: what nobody was asked for is told by itself when the others of its policy are asked again", async () => {
+  const stack = await TestStack.of({ carcosa: {}, purr: {} });
+  await audited(stack, '2026-11-19T13:00:00Z');
+  // The first night nobody is asked; in the next ones all are, and carcosa stays silent.
+  await auditedAt(stack, D20, '12:00', '12:15');
+  for (const host of ['carcosa', 'purr']) assert.notEqual((await told(stack, 'missed', host)).under, null);
+  await dispatched(stack, D21);
+  await stack.goodRun(D21, { host: 'purr' });
+  await auditedAt(stack, D21, '12:00', '12:15');
+  assert.deepEqual(await open(stack), ['missed carcosa/data']);
+  const { under, furtherCount } = await told(stack, 'missed');
+  assert.deepEqual([under, furtherCount], [null, 1]);
+});
+
+test('a stale open alert of an older problem: what is told with one that is lost is told by itself', async () => {
+  const stack = await TestStack.of();
+  await audited(stack, '2026-11-19T13:00:00Z');
+  await auditedAt(stack, D20, '12:00', '12:15');
+  const { under } = await told(stack, 'missed');
+  assert.ok(under !== null);
+  stack.memory.remove(under);
+  await dispatched(stack, D21);
+  await auditedAt(stack, D21, '12:00', '12:15');
+  assert.equal((await told(stack, 'missed')).under, null);
+});
+
 test('publish lost between record and mark: what could not be published is published by a later audit', async () => {
   const stack = await TestStack.of();
   await audited(stack, '2026-11-19T13:00:00Z');
