@@ -8,6 +8,7 @@ import { SortedKeys } from './sorted-keys.ts';
 /** Most lists are short, or are left early. */
 const FIRST_PAGE = 8;
 const PAGE = 1000;
+const FOLDER_PAGE = 32;
 
 /** A store in the memory of this process, for tests and simulations. `lastModified` is the given clock's. */
 export class MemoryStore implements ObjectStore {
@@ -70,13 +71,20 @@ export class MemoryStore implements ObjectStore {
 
   async *listFolders(prefix: string): AsyncIterable<string> {
     assertPrefix(prefix);
+    let folder = '';
     for (let from = prefix; ; ) {
-      const [key] = this.#keys.from(from, 1);
-      if (key === undefined || !key.startsWith(prefix)) return;
-      const slash = key.indexOf('/', prefix.length);
-      if (slash >= 0) yield key.slice(0, slash + 1);
-      // What lies in a folder is leapt over: `0` is the byte after the slash, and NUL is in no key.
-      from = slash >= 0 ? `${key.slice(0, slash)}0` : `${key}\0`;
+      const page = this.#keys.from(from, FOLDER_PAGE);
+      for (const key of page) {
+        if (!key.startsWith(prefix)) return;
+        const slash = key.indexOf('/', prefix.length);
+        if (slash < 0 || (folder !== '' && key.startsWith(folder))) continue;
+        folder = key.slice(0, slash + 1);
+        yield folder;
+      }
+      const last = page.at(-1);
+      if (last === undefined) return;
+      // What else lies in a folder is leapt over: `0` is the byte after the slash, and NUL is in no key.
+      from = folder !== '' && last.startsWith(folder) ? `${folder.slice(0, -1)}0` : `${last}\0`;
     }
   }
 
