@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { OffsiteError } from '../contract/errors.ts';
 import { FleetArchive } from '../functions/lib/fleet-archive.ts';
 import type { Embedded } from '../local/embedded.ts';
+import type { NodesPort, SchedulesPort } from '../operator/fleet-nodes.ts';
 import type { RunPort } from '../operator/fleet-run.ts';
 import type { TeardownPort } from '../operator/fleet-teardown.ts';
 import type { TestAlertPort } from '../operator/test-alert.ts';
@@ -38,7 +39,7 @@ export function addStackOption(command: Command): Command {
 }
 
 /** What commands do with a stack, wherever it is. */
-export type Hands = RunPort & TestAlertPort & TeardownPort;
+export type Hands = RunPort & TestAlertPort & TeardownPort & NodesPort & SchedulesPort;
 
 export interface OpenHands {
   readonly hands: Hands;
@@ -50,17 +51,17 @@ export interface OpenHands {
 
 /**
  * The hands for the store's stack. `judges` where the embedded stack is to judge runs, for which it needs the operator's
- * public key and the hosts. Throws `usage` where something is not said.
+ * public key and the hosts; `lists` where it needs the hosts. Throws `usage` where something is not said.
  */
 export async function openHands(
   context: Context,
   store: ObjectStore,
   options: HandsOptions,
-  { judges }: { judges: boolean },
+  { judges, lists = judges }: { judges: boolean; lists?: boolean },
 ): Promise<OpenHands> {
   const location = parseStoreUrl(store.url);
   if (location.kind === 'directory') {
-    const { hosts, outbox } = foldersOf(options, { hostsNeeded: judges });
+    const { hosts, outbox } = foldersOf(options, { hostsNeeded: lists });
     // Stacks of either kind are loaded for those alone who need them: every command starts with this file.
     const [{ Embedded }, { hostsIn }] = await Promise.all([
       import('../local/embedded.ts'),
@@ -70,7 +71,7 @@ export async function openHands(
       store,
       clock: context.clock,
       anchor: judges ? await context.anchor(options) : [],
-      hosts: judges && hosts !== null ? await hostsIn(hosts) : new Map(),
+      hosts: lists && hosts !== null ? await hostsIn(hosts) : new Map(),
       outbox,
       environment: wholeEnvironment(),
     });

@@ -1,6 +1,8 @@
 /** `offsite fleet …`: the operator's side of the stack. */
 
 import type { Command } from 'commander';
+import { addFleetApply } from './fleet-apply.ts';
+import { addFleetDiscover } from './fleet-discover.ts';
 import { addFleetRun } from './fleet-run.ts';
 import { addFleetSubscribe } from './fleet-subscribe.ts';
 import { addFleetTeardown } from './fleet-teardown.ts';
@@ -12,7 +14,15 @@ export function addFleet(offsite: Command): void {
     .description("the operator's side of the stack: who is backed up, when, and who is told")
     .addHelpText(
       'after',
-      '\nExamples:\n  offsite fleet run carcosa --store s3://my-backups\n  offsite fleet test-alert',
+      '\nExamples:\n  offsite fleet apply fleet.yml --dry-run\n  offsite fleet run carcosa --store s3://my-backups\n  offsite fleet test-alert',
     );
-  for (const add of [addFleetRun, addFleetTestAlert, addFleetSubscribe, addFleetTeardown]) add(fleet);
+  for (const add of [
+    addFleetApply,
+    addFleetDiscover,
+    addFleetRun,
+    addFleetTestAlert,
+    addFleetSubscribe,
+    addFleetTeardown,
+  ])
+    add(fleet);
 }
