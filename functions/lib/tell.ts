@@ -5,8 +5,9 @@ import { everyOf } from '../../repository/concurrent.ts';
 import { NobodyListens, type Topic } from '../ports/notifier.ts';
 import { covered, marked, repeated } from '../rules/alerts.ts';
 import type { Message, View } from '../rules/render.ts';
-import { MAX_FULL, renderBeginnings, renderEnds } from '../rules/render-groups.ts';
-import { MAX_LISTED, renderRepeat } from '../rules/render-repeat.ts';
+import { renderBeginnings, renderEnds } from '../rules/render-groups.ts';
+import { MAX_FULL, MAX_ROWS } from '../rules/render-parts.ts';
+import { renderRepeat } from '../rules/render-repeat.ts';
 import type { Plan } from '../rules/telling.ts';
 import { changeDocument } from './documents.ts';
 import { nowText, type Pass } from './pass.ts';
@@ -44,7 +45,7 @@ export async function carryOut(pass: Pass, plan: Plan, topic: Topic = 'alerts'):
         problem,
         mark: (current: Problem | null) => repeated(current, problem, repeats, nowText(pass)),
       }));
-      await tell(renderRepeat(listed, await viewOf(pass, listed.slice(0, MAX_LISTED))), marks);
+      await tell(renderRepeat(listed, await viewOf(pass, listed.slice(0, MAX_ROWS))), marks);
     });
   }
   for (const send of messages) {

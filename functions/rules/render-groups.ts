@@ -4,28 +4,26 @@ import type { Problem } from '../../contract/problem.ts';
 import { outlook, promise, renderProblem, renderRecovery } from './render.ts';
 import {
   briefOf,
-  codesOf,
   countWords,
   footer,
+  generalSteps,
   goodLines,
+  MAX_FULL,
   type Message,
   nameOf,
   problemLines,
   shortTexts,
   sinceOf,
   stepLines,
+  subjectName,
+  table,
   type View,
   WORDS,
 } from './render-parts.ts';
 import { cut, utc } from './words.ts';
 
-/** So many problems get a paragraph each, more of them a table. */
-export const MAX_FULL = 5;
-/** Rows of a table: a mail stays far below the 256 KB that SNS takes, which counts its text twice. */
-const MAX_ROWS = 400;
 const MAX_NAME = 60;
 const MAX_WHY = 80;
-const STEPS = 4;
 
 /** The message of problems of one kind that nobody has been told; at least one, the oldest first. */
 export function renderBeginnings(problems: readonly Problem[], view: View): Message {
@@ -38,20 +36,21 @@ export function renderBeginnings(problems: readonly Problem[], view: View): Mess
     problems.length <= MAX_FULL
       ? problems.flatMap((problem) => [...paragraph(problem, view), ''])
       : [
-          `What:  ${problems.length} times: each of these ${what}.`,
+          `What:  each of these ${problems.length} ${what}.`,
           '',
           ...table(
             problems.map((problem) => [nameOf(problem, MAX_NAME), `since ${utc(problem.began.at)}`, why(problem)]),
+            view,
           ),
           '',
-          ...steps(open, view),
+          ...generalSteps(open, view),
         ];
   const lines = [
     `${problems.length} ${word}`,
     '',
     ...body,
     ...(open.length === 0 ? ['Nothing to do: all of it is good again.'] : [promise(open)]),
-    problems.length <= MAX_FULL ? footer(problems, view) : tableFooter(problems, view),
+    footer(problems, view),
   ];
   const short = { what: `${problems.length} ${word}`, since: sinceOf(problems), problems };
   return { ...shortTexts(short, view), email: `${lines.join('\n')}\n`, critical: critical && open.length > 0 };
@@ -65,10 +64,11 @@ export function renderEnds(problems: readonly Problem[], view: View): Message {
   if (isOfOne) return renderRecovery([first, ...others], view);
   const body =
     problems.length <= MAX_FULL
-      ? problems.flatMap((problem) => [`${nameOf(problem)} ${endWords(problem)}.`, ...wasLines(problem, view), ''])
+      ? problems.flatMap((problem) => [`${subjectName(problem)} ${endWords(problem)}.`, ...wasLines(problem, view), ''])
       : [
           ...table(
             problems.map((problem) => [nameOf(problem, MAX_NAME), `${wasWords(problem)}${countWords(problem)}`]),
+            view,
           ),
           '',
         ];
@@ -76,8 +76,8 @@ export function renderEnds(problems: readonly Problem[], view: View): Message {
     `GOOD AGAIN: ${problems.length} problems have ended`,
     '',
     ...body,
-    ...outlook(problems.find(({ kind }) => kind === 'not-dispatched') ?? first),
-    problems.length <= MAX_FULL ? footer(problems, view) : tableFooter(problems, view),
+    ...outlook(problems.find(({ kind }) => kind === 'not-dispatched') ?? first, view),
+    footer(problems, view),
   ];
   const words = [...new Set(problems.map(({ kind }) => WORDS[kind].word))];
   const what = `${problems.length} GOOD AGAIN, ${words.length > 2 ? 'were bad' : `were ${words.join(' and ')}`}`;
@@ -102,34 +102,3 @@ function wasLines(problem: Problem, view: View): string[] {
 }
 
 const why = (problem: Problem): string => cut(briefOf(problem), MAX_WHY);
-
-/** What to do about problems of several codes, in general: host and set are left to fill in. */
-function steps(problems: readonly Problem[], view: View): string[] {
-  const byCode = new Map<string, Problem>();
-  for (const problem of problems) {
-    const code = problem.reasons[0]?.code ?? problem.kind;
-    if (!byCode.has(code))
-      byCode.set(code, { ...problem, host: null, set: null, began: { ...problem.began, run: null } });
-  }
-  return [...byCode]
-    .slice(0, STEPS)
-    .flatMap(([code, problem]) => [
-      ...stepLines(problem, view, byCode.size === 1 ? 'Next:' : `Next, where ${code.replaceAll('-', ' ')}:`),
-      '',
-    ]);
-}
-
-/** Rows with their columns below each other; the last column is as wide as it is. */
-export function table(rows: readonly (readonly string[])[]): string[] {
-  const shown = rows.slice(0, MAX_ROWS);
-  const widths = (shown[0] ?? []).map((_, column) => Math.max(...shown.map((row) => (row[column] ?? '').length)));
-  const lines = shown.map((row) =>
-    `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),
-  );
-  const left = rows.length - shown.length;
-  return left === 0 ? lines : [...lines, `  and ${left} more; all of them: offsite fleet status`];
-}
-
-function tableFooter(problems: readonly Problem[], { store }: View): string {
-  return `(${codesOf(problems)}; alerts/ in ${store})`;
-}

@@ -1,9 +1,10 @@
 /** What messages about problems are made of: their words, names, lines and short texts. Pure. */
 
+import { ALL_ALERTS } from '../../contract/keys.ts';
 import { type Problem, type ProblemKind, problemKey } from '../../contract/problem.ts';
 import type { Latest, Reason } from '../../contract/verdict.ts';
 import { nextStep } from './next-steps.ts';
-import { age, ascii, cut, gsm, MAX_SMS, MAX_SUBJECT, nameIn, shortUtc, utc } from './words.ts';
+import { age, ascii, cut, gsm, MAX_SMS, MAX_SUBJECT, nameIn, quoted, shortUtc, utc } from './words.ts';
 
 export interface Message {
   /** Printable ASCII, below 100 characters. */
@@ -60,8 +61,8 @@ export const WORDS: Record<ProblemKind, Words> = {
   },
   'unknown-node': { word: 'UNKNOWN NODE', critical: true, what: 'cannot be asked to make a backup', again: backedUp },
   'not-dispatched': {
-    ...{ word: 'NOT DISPATCHED', critical: true, what: 'did not ask all of its hosts for backups' },
-    again: 'has asked its hosts for backups again',
+    ...{ word: 'NOT DISPATCHED', critical: true, what: 'did not ask all of its hosts for their backups' },
+    again: 'has asked its hosts for their backups again',
   },
   'not-judged': {
     ...{ word: 'NOT JUDGED', critical: false, name: 'manifests', again: 'are judged as they come again' },
@@ -91,6 +92,13 @@ export function nameOf({ kind, host, set, policy }: Problem, length = MAX_SUBJEC
   return cut(policy === null ? (WORDS[kind].name ?? 'stack') : `policy ${policy}`, length);
 }
 
+/** The same at the head of a sentence. */
+export function subjectName(problem: Problem): string {
+  const { kind, host, policy } = problem;
+  const isOneThing = host === null && policy === null && kind !== 'not-judged';
+  return `${isOneThing ? 'the ' : ''}${nameOf(problem)}`;
+}
+
 /** As many of the names as fit, and how many more there are. */
 export function namesIn(length: number, names: readonly string[]): string {
   const rest = (left: number) => (left === 0 ? '' : ` and ${left} more`);
@@ -106,10 +114,10 @@ export function namesIn(length: number, names: readonly string[]): string {
 
 /** What it is, why, since when, how it ended, and the newest good backup. */
 export function problemLines(problem: Problem, view: View): string[] {
-  const { kind, reasons, began, closed, host } = problem;
+  const { kind, reasons, began, closed } = problem;
   const shown = reasons.slice(0, LISTED_REASONS);
   return [
-    `What:  ${host === null ? 'the ' : ''}${nameOf(problem)} ${WORDS[kind].what}.`,
+    `What:  ${subjectName(problem)} ${WORDS[kind].what}.`,
     ...shown.flatMap(reasonLines),
     ...(reasons.length > shown.length ? [`       (and ${reasons.length - shown.length} more)`] : []),
     `Since: ${utc(began.at)}${slotWords(problem)}${countWords(problem)}`,
@@ -153,8 +161,40 @@ export function stepLines(problem: Problem, { store }: View, title = 'Next:'): s
   return [`${title.padEnd(6)} ${say}`, ...type.map((command) => `    ${command}`)];
 }
 
+/** What to do about problems of several codes, in general: host and set are left to fill in. */
+export function generalSteps(problems: readonly Problem[], view: View): string[] {
+  const byCode = new Map<string, Problem>();
+  for (const problem of problems) {
+    const code = problem.reasons[0]?.code ?? problem.kind;
+    const general = { ...problem, host: null, set: null, began: { ...problem.began, run: null } };
+    if (!byCode.has(code)) byCode.set(code, general);
+  }
+  return [...byCode]
+    .slice(0, GENERAL_STEPS)
+    .flatMap(([code, problem]) => [
+      ...stepLines(problem, view, byCode.size === 1 ? 'Next:' : `Next, where ${code.replaceAll('-', ' ')}:`),
+      '',
+    ]);
+}
+
+const GENERAL_STEPS = 4;
+
+/** Rows with their columns below each other, the last one as wide as it is; so many of them at most. */
+export function table(rows: readonly (readonly string[])[], { store }: View): string[] {
+  const shown = rows.slice(0, MAX_ROWS);
+  const widths = (shown[0] ?? []).map((_, column) => Math.max(...shown.map((row) => (row[column] ?? '').length)));
+  const lines = shown.map((row) =>
+    `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),
+  );
+  const left = rows.length - shown.length;
+  return left === 0 ? lines : [...lines, `  and ${left} more: offsite fleet status --store ${quoted(store)}`];
+}
+
+/** A mail stays far below the 256 KB that SNS takes, which counts its text twice. */
+export const MAX_ROWS = 400;
+
 /** Where the codes of these problems are explained. */
-export function codesOf(problems: readonly Problem[]): string {
+function codesOf(problems: readonly Problem[]): string {
   const codes = problems.map(({ kind, reasons: [first] }) =>
     first === undefined || first.code === kind ? kind : `${kind}/${first.code}`,
   );
@@ -163,8 +203,12 @@ export function codesOf(problems: readonly Problem[]): string {
 
 /** The last line: where to read on, and where the problems are kept. */
 export function footer(problems: readonly Problem[], { store }: View): string {
-  return `(${codesOf(problems)}; ${problems.map(problemKey).join(', ')} in ${store})`;
+  const keys = problems.length <= MAX_FULL ? problems.map(problemKey).join(', ') : ALL_ALERTS;
+  return `(${codesOf(problems)}; ${keys} in ${store})`;
 }
+
+/** So many problems get a paragraph each, more of them a table. */
+export const MAX_FULL = 5;
 
 /** For reasons that bring no words of their own for a subject or an SMS. */
 const BRIEFS: Record<string, string> = {

@@ -14,11 +14,12 @@ import {
   problemLines,
   smsOf,
   stepLines,
+  subjectName,
   subjectOf,
   type View,
   WORDS,
 } from './render-parts.ts';
-import { utc } from './words.ts';
+import { quoted, utc } from './words.ts';
 
 export type { Message, View } from './render-parts.ts';
 
@@ -55,13 +56,13 @@ export function renderRecovery(problems: readonly [Problem, ...Problem[]], view:
   const lines = [
     `GOOD AGAIN: ${nameOf(about)}`,
     '',
-    `What:  ${about.host === null ? 'the ' : ''}${nameOf(about)} ${WORDS[about.kind].again}${run == null ? '' : `, by run ${run}`}.`,
+    `What:  ${subjectName(about)} ${WORDS[about.kind].again}${run == null ? '' : `, by run ${run}`}.`,
     ...problems.map(
       (problem) => `Was:   ${WORDS[problem.kind].word} since ${utc(problem.began.at)}${countWords(problem)}`,
     ),
     ...goodLines(about, view),
     '',
-    ...outlook(about),
+    ...outlook(about, view),
     footer(problems, view),
   ];
   return { subject: subjectOf(gist), email: `${lines.join('\n')}\n`, sms: smsOf(gist, view), critical: false };
@@ -79,10 +80,10 @@ export function promise(problems: readonly Problem[]): string {
 }
 
 /** What is left to do after an end. */
-export function outlook({ kind }: Problem): string[] {
+export function outlook({ kind }: Problem, { store }: View): string[] {
   if (kind !== 'not-dispatched') return ['Nothing to do.'];
   return [
     'Nothing to do, unless you want the backups that were not asked for before their next time:',
-    '    offsite fleet status',
+    `    offsite fleet status --store ${quoted(store)}`,
   ];
 }

@@ -128,7 +128,7 @@ describe('a manifest', () => {
       results.flatMap(({ errors }) => errors),
       [],
     );
-    assert.deepEqual(stack.messages(), ['SUSPECT carcosa/data since 2026-11-22 04:00 UTC: shrunk to 0%']);
+    assert.deepEqual(stack.messages(), ['SUSPECT carcosa/data since 2026-11-22 04:00 UTC: shrunk to under 1 %']);
     assert.deepEqual(await sequences(stack), [3, 2, 2]);
   });
 
@@ -510,7 +510,7 @@ describe('the operator’s acceptance', () => {
     const { stack } = await twoNights();
     const run = await stack.goodRun(D22, { bytes: 10 });
     assert.deepEqual(shown(await stack.verdict({ due: D22 })), ['suspect', 'shrink']);
-    assert.deepEqual(stack.messages(), ['SUSPECT carcosa/data since 2026-11-22 04:00 UTC: shrunk to 0%']);
+    assert.deepEqual(stack.messages(), ['SUSPECT carcosa/data since 2026-11-22 04:00 UTC: shrunk to under 1 %']);
     return { stack, run };
   };
   const announced = (stack: TestStack, { place }: Published) =>
