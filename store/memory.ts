@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { OffsiteError } from '../contract/errors.ts';
 import { type Clock, systemClock } from '../system/clock.ts';
 import { assertKey, assertPrefix, compareKeys } from './keys-safety.ts';
@@ -107,9 +107,12 @@ export class MemoryStore implements ObjectStore {
   }
 
   #made(key: string, body: Uint8Array): StoredObject {
-    const sha256 = createHash('sha256').update(body).digest('hex');
+    const sha256 = hash('sha256', body);
     const lastModified = this.#clock.now();
-    return { key, size: body.length, lastModified, etag: sha256, sha256, cold: false, body: Buffer.from(body) };
+    // Not from Node's pool: a few bytes kept in it keep all that lay beside them.
+    const copy = Buffer.allocUnsafeSlow(body.length);
+    copy.set(body);
+    return { key, size: body.length, lastModified, etag: sha256, sha256, cold: false, body: copy };
   }
 
   #present(key: string): StoredObject {
