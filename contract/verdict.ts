@@ -129,6 +129,8 @@ export const latestKind = documentKind('latest', {
     configHash: field.sha256.nullable(),
     /** The newest days with accepted runs, the newest first, of both types: see functions/rules/recent.ts. */
     recent: z.array(daySchema).max(100).default([]),
+    /** The last run with other content than usual: until a run of its sequence or a higher one is base, fulls are doubted. */
+    doubted: z.object({ run: field.run, sequence: field.sequence }).nullable().default(null),
   },
 });
 export type Latest = DocumentOf<typeof latestKind>;

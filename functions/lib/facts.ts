@@ -4,8 +4,8 @@ import type { Manifest } from '../../contract/manifest.ts';
 import type { Latest } from '../../contract/verdict.ts';
 import type { ManifestEvidence, SourceEvidence, StoredAnswer } from '../../repository/evidence.ts';
 import type { SignedManifest } from '../../repository/manifests.ts';
+import type { Before } from '../rules/changes.ts';
 import type { RunFacts } from '../rules/judge.ts';
-import type { Before } from '../rules/judge-changes.ts';
 import type { LedgerFacts } from '../rules/judge-ledger.ts';
 import type { LedgerSearch } from './ledger.ts';
 import type { Pass } from './pass.ts';
@@ -43,7 +43,15 @@ export async function factsOf(
   const mindsAnomalies = noAnomalies !== 'all' && !noAnomalies.includes(subject.place.set);
   const host = { name: owner.host, pin: owner.pin, recipients: owner.recipients, mindsAnomalies };
   const configHash = latest?.configHash ?? null;
-  const common = { host, slot, before: newestAccepted(latest), recent: latest?.recent ?? [], configHash, ...content };
+  const common = {
+    host,
+    slot,
+    before: newestAccepted(latest),
+    recent: latest?.recent ?? [],
+    doubted: doubtedIn(latest),
+    configHash,
+    ...content,
+  };
   if (found.state === 'invalid') {
     return { ...common, manifest: found, ledger: NO_LEDGER, base: null };
   }
@@ -55,6 +63,12 @@ export async function factsOf(
     ledger: await search.facts(found.signed, latest),
     ...(await factsOfBase(pass, found.signed, latest, common.before)),
   };
+}
+
+/** What is accepted later is not doubted any more. */
+function doubtedIn(latest: Latest | null): string | null {
+  const doubted = latest?.doubted ?? null;
+  return doubted === null || doubted.sequence <= (latest?.base?.sequence ?? 0) ? null : doubted.run;
 }
 
 /** By the record of the set; what is complete or accepted by the operator is good, and has no holes. */

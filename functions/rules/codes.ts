@@ -13,6 +13,7 @@ export const ALERT_CODES = {
     'growth',
     'changed',
     'compressibility',
+    'after-unusual',
     'object-missing',
     'object-damaged',
     'object-unhashed',

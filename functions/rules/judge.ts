@@ -9,9 +9,10 @@
 import { runInstant } from '../../contract/ids.ts';
 import type { Gate, Manifest, ScriptResult } from '../../contract/manifest.ts';
 import type { Reason } from '../../contract/verdict.ts';
+import type { ChangeFacts } from './changes.ts';
 import type { NoticeCode } from './codes.ts';
 import { type CodedReason, type Finding, severityOf, stripFindings, utc } from './findings.ts';
-import { type ChangeFacts, changeRules } from './judge-changes.ts';
+import { changeRules } from './judge-changes.ts';
 import { type LedgerFacts, ledgerRules } from './judge-ledger.ts';
 import { type ObjectAnswers, objectRules, type SourceAnswer } from './judge-objects.ts';
 
@@ -48,6 +49,8 @@ export interface RunFacts {
   readonly before: ChangeFacts['before'];
   /** What accepted runs of the set were like, as `latest` has it. */
   readonly recent: ChangeFacts['recent'];
+  /** The last run with unusual content, where neither it nor a later one was accepted. */
+  readonly doubted: ChangeFacts['doubted'];
   /** What is known of the run that this one builds on; null where it builds on none. */
   readonly base: 'accepted' | 'not-accepted' | 'unknown' | null;
   readonly configHash: string | null;
@@ -198,11 +201,11 @@ function gateRules(gates: readonly Gate[]): Finding[] {
 }
 
 /** Is it like the runs before it? The operator may have said in the fleet file that this is not to be minded. */
-function anomalies({ host, before, recent, configHash }: RunFacts, manifest: Manifest): Finding[] {
+function anomalies({ host, before, recent, doubted, configHash }: RunFacts, manifest: Manifest): Finding[] {
   const { base, run, actual } = manifest;
   const elapsed = actual === 'full' || base === null ? null : +runInstant(run) - +runInstant(base.run);
   const isOtherConfig = configHash !== null && configHash !== manifest.configHash;
-  const found = changeRules(manifest, { before, recent, elapsed, isOtherConfig });
+  const found = changeRules(manifest, { before, recent, doubted, elapsed, isOtherConfig });
   if (host.mindsAnomalies) return found.map((reason) => ({ ...reason, severity: 'suspect' }));
   return found.map(({ code, text, brief }) => ({
     severity: 'notice',

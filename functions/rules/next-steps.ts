@@ -75,6 +75,11 @@ export function nextStep(problem: Problem, store: string): NextStep {
         say: `Look at the files on ${host} now. If something encrypts or overwrites them, take ${host} off the network; the newest good backup is not touched by it. If it was an upgrade or a move, say so:`,
         type: [runs, look, accept],
       };
+    case 'after-unusual':
+      return {
+        say: `Look at the unusual run and at this one. If ${host} is as it should be, accept this one:`,
+        type: [runs, look, accept],
+      };
     case 'shrink':
     case 'growth':
       return { say: `See what went or came on ${host}. If it is meant to be so, say so:`, type: [runs, look, accept] };

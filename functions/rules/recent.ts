@@ -10,8 +10,13 @@ import type { DayFigures, Verdict } from '../../contract/verdict.ts';
 const INCREMENTAL_DAYS = 35;
 const FULL_DAYS = 6;
 
+type Judged = Pick<
+  Verdict,
+  'accepted' | 'witness' | 'received' | 'backup' | 'files' | 'bytes' | 'newBytes' | 'storedBytes' | 'change'
+>;
+
 /** The days with this verdict's run among them, the newest first; unchanged where it is not accepted or says too little. */
-export function recentAfter(recent: readonly DayFigures[], verdict: Verdict): DayFigures[] {
+export function recentAfter(recent: readonly DayFigures[], verdict: Judged): DayFigures[] {
   const found = figuresOf(verdict);
   if (found === null) return [...recent];
   const isSame = ({ day, backup }: DayFigures) => day === found.day && backup === found.backup;
@@ -23,7 +28,7 @@ export function recentAfter(recent: readonly DayFigures[], verdict: Verdict): Da
   return [...newest('incremental', INCREMENTAL_DAYS), ...newest('full', FULL_DAYS)].toSorted(newestFirst);
 }
 
-function figuresOf(verdict: Verdict): DayFigures | null {
+function figuresOf(verdict: Judged): DayFigures | null {
   const { accepted, witness, received, backup, files, bytes, newBytes, storedBytes, change } = verdict;
   if (!accepted || received === null || backup === null || change === null) return null;
   if (files === null || bytes === null || newBytes === null || storedBytes === null) return null;

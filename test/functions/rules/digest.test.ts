@@ -60,7 +60,7 @@ function verdict(host: string, judged: string, notices: Reason[], more: Partial<
 
 function latest(host: string, set: string, received: string): Latest {
   const head = { run: RUN, payload: 'a'.repeat(64), sequence: 1, received };
-  const none = { base: null, baseAbove: 0, good: null, accepted: null, configHash: null, recent: [] };
+  const none = { base: null, baseAbove: 0, good: null, accepted: null, configHash: null, recent: [], doubted: null };
   return { type: latestKind.type, format: FORMAT, host, set, prefix: 'AROAEXAMPLE:mi-1', head, ...none };
 }
 

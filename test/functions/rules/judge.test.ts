@@ -48,6 +48,7 @@ function good(change: (manifest: Manifest) => Manifest = (same) => same): RunFac
     ledger: { head, predecessor: head, rivals: [] },
     before: { run: first.run, files: 100, bytes: first.manifest.counts.bytes, isWhole: true },
     recent: [],
+    doubted: null,
     base: 'accepted',
     configHash: manifest.configHash,
     objects,

@@ -123,6 +123,14 @@ describe('latest', () => {
       [2, 2, 2],
     );
   });
+  test('the last run with unusual content is remembered, whatever it came to, until the ledger is another', () => {
+    const unusual = (code: string) => ({ ...SUSPECT, reasons: [{ code, text: 'x' }] });
+    const latest = after(verdict(1), verdict(3, unusual('changed')), verdict(2, unusual('compressibility')));
+    assert.deepEqual(latest?.doubted, { run: runOf(3), sequence: 3 });
+    assert.deepEqual(after(verdict(1, unusual('shrink')))?.doubted, null);
+    const fresh = verdict(1, { prefix: 'AROB:mi-1', received: at(9) });
+    assert.equal(latestAfter(latest, fresh)?.doubted, null);
+  });
   test('the newest accepted run is that of the newest time, not of the highest sequence', () => {
     const manual = verdict(3, { at: at(1) });
     assert.equal(after(verdict(2), manual)?.accepted?.run, runOf(2));
