@@ -11,11 +11,12 @@ import { FORMAT } from '../contract/document.ts';
 import { instantText } from '../contract/ids.ts';
 import { objectKey } from '../contract/keys.ts';
 import { type AuditState, auditStateKind } from '../contract/verdict.ts';
+import type { PutCondition } from '../store/port.ts';
 import { auditDeadLetters } from './lib/audit-dead-letters.ts';
 import { auditFleetFile } from './lib/audit-fleet.ts';
 import { auditListeners, beatHeart } from './lib/audit-listeners.ts';
 import { auditSlot, type SlotReport } from './lib/audit-slot.ts';
-import { sendDigest } from './lib/digest.ts';
+import { lastDigest, sendDigest } from './lib/digest.ts';
 import { isRace, putDocument, readDocument } from './lib/documents.ts';
 import { beginPass, type Pass, withAlerts } from './lib/pass.ts';
 import { LONGEST_DEADLINE, slotsToJudge } from './lib/slots-to-judge.ts';
@@ -75,12 +76,13 @@ export async function audit(stack: Stack, { deadLetters, heartbeat }: AuditPorts
   const untold = somebodyListens ? await tellUntold(pass, state, now) : { ...state, toldAnew: 0, errors: [] };
   errors.push(...untold.errors);
 
-  const sent = await sendDigest(pass, state, { now, somebodyListens });
-  errors.push(...sent.errors);
-
   const place = { cursor: instantText(now), open, told: untold.told, nextLook: untold.nextLook };
-  const rest = { digest: sent.digest, deadLetters: letters.lookedAt };
-  await save(pass, { type: auditStateKind.type, format: FORMAT, ...place, ...rest }, condition);
+  const rest = { digest: lastDigest(state, now), deadLetters: letters.lookedAt };
+  const isSaved = await save(pass, { type: auditStateKind.type, format: FORMAT, ...place, ...rest }, condition);
+  // Last of all, for it reads a record of every set: should it take too long, everything else is done. One of two audits sends it.
+  const isHeard = isSaved && somebodyListens;
+  const sent = isHeard ? await sendDigest(pass, rest.digest, now) : { isSent: false, errors: [] };
+  errors.push(...sent.errors);
   const warnings = errors.length === 0 ? await beatHeart(pass, heartbeat) : [];
   return { slots, open: open.length, toldAnew: untold.toldAnew, digestSent: sent.isSent, warnings, errors };
 }
@@ -101,11 +103,14 @@ function oldestInstant({ cursor, open }: AuditState): Date {
   return new Date(Math.min(Date.parse(cursor) - LONGEST_DEADLINE, ...dues));
 }
 
-async function save({ store }: Pass, state: AuditState, condition: Parameters<typeof putDocument>[4]): Promise<void> {
+/** False where another audit was faster. */
+async function save({ store }: Pass, state: AuditState, condition: PutCondition): Promise<boolean> {
   try {
     await putDocument(store, STATE_KEY, auditStateKind, state, condition);
+    return true;
   } catch (error) {
     // Another audit was at work at the same time, and has found the same.
     if (!isRace(error)) throw error;
+    return false;
   }
 }

@@ -6,50 +6,58 @@
 import { DEFAULT_DIGEST } from '../../contract/fleet.ts';
 import { headOf } from '../../contract/heads.ts';
 import { instantText } from '../../contract/ids.ts';
-import type { AuditState } from '../../contract/verdict.ts';
+import { objectKey } from '../../contract/keys.ts';
+import { type AuditState, auditStateKind } from '../../contract/verdict.ts';
 import { NobodyListens } from '../ports/notifier.ts';
 import { dueDigest, nextDigest, noticeCounts, pausedHosts, stillStored, watchedCounts } from '../rules/digest.ts';
 import { renderDigest } from '../rules/render-digest.ts';
 import { digestFacts } from './digest-facts.ts';
+import { changeDocument } from './documents.ts';
 import type { Pass } from './pass.ts';
 
-export interface DigestReport {
-  /** For audit's place. */
-  readonly digest: NonNullable<AuditState['digest']>;
-  readonly isSent: boolean;
-  readonly errors: readonly unknown[];
-}
+/** Of the last digest: when it was due, and up to when it said what was judged. */
+export type LastDigest = NonNullable<AuditState['digest']>;
 
 /** Whoever judges writes down what it found within so long. So a digest of what was judged up to then misses nothing. */
 const WRITTEN_WITHIN = 15 * 60_000;
 /** How far back it looks where it is not known what the last one said. */
 const LOOKS_BACK = 2 * 86_400_000;
 
-/** Sends the digest where one is due and would be heard. What goes wrong is returned, and the next audit tries again. */
+/** The last digest; where audit knows of none, as if one had been due when its place begins. */
+export function lastDigest({ digest, cursor }: Pick<AuditState, 'digest' | 'cursor'>, now: Date): LastDigest {
+  const start = instantText(new Date(Math.max(Date.parse(cursor), +now - LOOKS_BACK)));
+  return digest ?? { due: start, upTo: start };
+}
+
+/**
+ * Sends the digest where one is due after the last, which audit's place must name already, and says there that it was
+ * sent. What goes wrong is returned, and the next audit tries again.
+ */
 export async function sendDigest(
   pass: Pass,
-  { digest, cursor }: Pick<AuditState, 'digest' | 'cursor'>,
-  { now, somebodyListens }: { now: Date; somebodyListens: boolean },
-): Promise<DigestReport> {
+  last: LastDigest,
+  now: Date,
+): Promise<{ isSent: boolean; errors: unknown[] }> {
   const schedule = pass.history.rulings[0]?.fleet.digest ?? DEFAULT_DIGEST;
-  const last = digest ?? beginning(cursor, now);
   try {
     const due = dueDigest(schedule, new Date(last.due), now);
-    if (due === null || !somebodyListens) return { digest: last, isSent: false, errors: [] };
+    if (due === null) return { isSent: false, errors: [] };
     const from = new Date(last.upTo);
     const to = new Date(Math.max(+from, +now - WRITTEN_WITHIN));
     const errors = await send(pass, { schedule, due, last: new Date(last.due), from, to, now });
-    return { digest: { due: instantText(due), upTo: instantText(to) }, isSent: true, errors };
+    await markSent(pass, { due: instantText(due), upTo: instantText(to) });
+    return { isSent: true, errors };
   } catch (error) {
     // Of that nobody listens there is a problem already.
-    return { digest: last, isSent: false, errors: error instanceof NobodyListens ? [] : [error] };
+    return { isSent: false, errors: error instanceof NobodyListens ? [] : [error] };
   }
 }
 
-/** As if one had been due when audit's place begins: the first one comes when one is due after that. */
-function beginning(cursor: string, now: Date): NonNullable<AuditState['digest']> {
-  const start = instantText(new Date(Math.max(Date.parse(cursor), +now - LOOKS_BACK)));
-  return { due: start, upTo: start };
+/** Another audit may have moved its place on meanwhile, and even have sent the same digest. */
+async function markSent({ store }: Pass, sent: LastDigest): Promise<void> {
+  await changeDocument(store, objectKey({ kind: 'audit-state' }), auditStateKind, (current) =>
+    current === null || (current.digest?.due ?? '') >= sent.due ? null : { ...current, digest: sent },
+  );
 }
 
 interface Sending {
@@ -61,7 +69,7 @@ interface Sending {
   readonly now: Date;
 }
 
-async function send(pass: Pass, { schedule, due, last, from, to, now }: Sending): Promise<readonly unknown[]> {
+async function send(pass: Pass, { schedule, due, last, from, to, now }: Sending): Promise<unknown[]> {
   const fleet = pass.history.rulings[0]?.fleet ?? null;
   const { records, open, verdicts, errors } = await digestFacts(pass, from);
   const message = renderDigest({
@@ -75,5 +83,5 @@ async function send(pass: Pass, { schedule, due, last, from, to, now }: Sending)
     displayName: pass.notifier.displayName,
   });
   await pass.notifier.publish({ topic: 'alerts', ...message });
-  return errors;
+  return [...errors];
 }

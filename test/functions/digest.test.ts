@@ -77,18 +77,40 @@ describe('a digest', () => {
     stack.at('2026-11-20T07:00:00Z');
     const counting = new Mortality();
     const steps = (life: Mortality) => audit(stack.over(mortalStore(stack.memory, life)));
-    // The last step of an audit is to save its place, which says that the digest was sent.
+    // The last step of an audit is to say in its place that the digest was sent.
     const untouched = await stack.memory.get('audit/state.json');
     await steps(counting);
     const [first] = digests();
     stack.memory.overwrite('audit/state.json', untouched.body);
-    await assert.rejects(steps(new Mortality(counting.steps, 'before')), Died);
+    const { errors } = await steps(new Mortality(counting.steps, 'before'));
+    assert.ok(errors[0] instanceof Died);
     assert.deepEqual(digests(), [first]);
     await audited('2026-11-20T07:15:00Z');
     const [again] = digests();
     assert.equal(again?.email, first?.email);
     await audited('2026-11-20T07:30:00Z');
     assert.deepEqual(digests(), []);
+  });
+
+  test('that dies half-way keeps audit from nothing: its place is saved, with what it judged', async () => {
+    await stack.at(D20).dispatch(D20);
+    stack.at('2026-11-20T12:00:00Z');
+    const faults = [{ operation: 'list', key: /^latest\//, does: 'fail', code: 'store-denied' }] as const;
+    const { errors, digestSent } = await audit(stack.over(faultyStore(stack.memory, { faults })));
+    assert.deepEqual([errors.length, digestSent, digests()], [1, false, []]);
+    assert.deepEqual([await stack.isClosed(D20), stack.messages().length], [true, 1]);
+    const { cursor, digest } = JSON.parse((await stack.memory.get('audit/state.json')).body.toString());
+    assert.deepEqual([cursor, digest.due < D20], ['2026-11-20T12:00:00Z', true]);
+    await audited('2026-11-20T12:15:00Z');
+    assert.equal(digests().length, 1);
+  });
+
+  test('of two audits at the same time is sent by one', async () => {
+    await goodNight(D20);
+    stack.at('2026-11-20T07:00:00Z');
+    const both = await Promise.all([stack.audit(), stack.audit()]);
+    assert.deepEqual(both.map(({ digestSent }) => digestSent).sort(), [false, true]);
+    assert.equal(digests().length, 1);
   });
 
   test('that cannot be published is tried again, at each audit', async () => {
