@@ -3,7 +3,7 @@
 import { OffsiteError } from '../contract/errors.ts';
 import type { Fleet } from '../contract/fleet.ts';
 import { isPrefixOfNode } from '../contract/ids.ts';
-import { FleetArchive } from '../functions/lib/fleet-archive.ts';
+import { FleetArchive, type Ruling } from '../functions/lib/fleet-archive.ts';
 import { type Slot, slotsBetween } from '../functions/rules/slots.ts';
 import { ManifestReader, type SignedManifest } from '../repository/manifests.ts';
 import { displayName, isAccepted, type KnownSet, listManifests, listSets, readRuns } from '../repository/runs.ts';
@@ -29,19 +29,20 @@ export interface CheckedSet {
  * `fleet-missing` where there is no fleet file and no `maxAge`.
  */
 export async function checkAll(believing: Believing, now: Date, maxAge: number | null): Promise<CheckedSet[]> {
-  const { rulings } = await new FleetArchive(believing.store).history(now);
-  const fleet = rulings[0]?.fleet ?? null;
+  const fleets = new FleetArchive(believing.store);
+  const fleet = (await fleets.history(now)).rulings[0]?.fleet ?? null;
   const known = await listSets(believing.store, believing.trust?.trust ?? null);
   if (maxAge !== null) return checkAges(believing, { fleet, known, now, maxAge });
   if (fleet === null) throw new OffsiteError('fleet-missing', `${believing.store.url} holds no fleet file`);
-  return checkSlots(believing, { fleet, known, now });
+  return checkSlots(believing, { fleet, fleets, known, now });
 }
 
 async function checkSlots(
   believing: Believing,
-  { fleet, known, now }: { fleet: Fleet; known: KnownSet[]; now: Date },
+  { fleet, fleets, known, now }: { fleet: Fleet; fleets: FleetArchive; known: KnownSet[]; now: Date },
 ): Promise<CheckedSet[]> {
   const slots = newestClosedSlots(fleet, now);
+  await addSlotsOfBefore(slots, { fleet, fleets, now });
   const checked: CheckedSet[] = [];
   for (const { host, node, set } of watchedSets(fleet)) {
     const good = await goodRuns(
@@ -110,7 +111,53 @@ function newestClosedSlots(fleet: Fleet, now: Date): Map<string, { policy: strin
   return found;
 }
 
-function note({ policy, due, asked }: Slot, found: Map<string, { policy: string; due: string; run: string }>): void {
+/**
+ * A policy that is new, renamed or of another time asks nothing of the time before that; what was due then was due by
+ * the file of then. So for sets without a slot it goes back from file to file, as long as these have them too.
+ */
+async function addSlotsOfBefore(
+  found: Map<string, { policy: string; due: string; run: string }>,
+  { fleet, fleets, now }: { fleet: Fleet; fleets: FleetArchive; now: Date },
+): Promise<void> {
+  const today = now.toISOString().slice(0, 10);
+  const isPaused = (host: string) => (fleet.hosts[host]?.pause?.until ?? '') > today;
+  const names = ({ host, node, set }: { host: string; node: string; set: string }) => `${host} ${set} ${node}`;
+  let left = watchedSets(fleet).filter(({ host, set }) => !found.has(`${host} ${set}`) && !isPaused(host));
+  const oldest = now.getTime() - Math.max(...WINDOWS) * DAY;
+  for (let before = now; left.length > 0; ) {
+    const { rulings } = await fleets.history(before);
+    const ruling = rulings.at(-1);
+    if (ruling === undefined) return;
+    const there = new Set(watchedSets(ruling.fleet).map(names));
+    left = left.filter((one) => there.has(names(one)));
+    const wanted = new Set(left.map(names));
+    for (const { asked, ...slot } of closedSlotsOf(ruling, oldest, now)) {
+      note({ ...slot, asked: asked.filter((run) => wanted.has(names(run))) }, found);
+    }
+    left = left.filter(({ host, set }) => !found.has(`${host} ${set}`));
+    if (ruling.applied.getTime() <= oldest || ruling.applied >= before) return;
+    before = new Date(ruling.applied.getTime() - 1);
+  }
+}
+
+/** Of the time that a file was in force; the newest first. */
+function closedSlotsOf(
+  { fleet, applied, until }: Ruling,
+  oldest: number,
+  now: Date,
+): Pick<Slot, 'policy' | 'due' | 'asked'>[] {
+  const to = until === null ? now : new Date(until.getTime() - 1);
+  const slots = slotsBetween(fleet, new Date(Math.max(applied.getTime() - 1, oldest)), to);
+  return slots
+    .filter(({ deadline }) => deadline <= now)
+    .map(({ policy, due, asked }) => ({ policy, due, asked }))
+    .reverse();
+}
+
+function note(
+  { policy, due, asked }: Pick<Slot, 'policy' | 'due' | 'asked'>,
+  found: Map<string, { policy: string; due: string; run: string }>,
+): void {
   for (const { host, set, run } of asked) {
     const name = `${host} ${set}`;
     if (!found.has(name)) found.set(name, { policy, due: due.toISOString(), run });

@@ -169,24 +169,65 @@ test('policy renamed or cron changed while open, and no false miss before `since
   assert.deepEqual([began.due, furtherCount], [D21, 1]);
 });
 
+/** Who is well by what the store says at that time: `carcosa/data`, with whether it is. */
+async function checked({ memory: store, operator }: TestStack, at: string) {
+  const believing = { store, anchor: operator.anchor, trust: await readTrust(store, operator.anchor) } as never;
+  const sets = await checkAll(believing, new Date(at), null);
+  return Object.fromEntries(sets.map(({ host, set, problem }) => [`${host}/${set}`, problem === null]));
+}
+
 test('policy renamed or cron changed while open, and no false miss before `since`: neither by whoever asks the store from home', async () => {
-  const stack = await TestStack.of({ carcosa: {} });
+  const stack = await TestStack.of({ carcosa: {}, third: {} }, { nightly: { ...NIGHTLY, hosts: ['carcosa'] } });
   await stack.goodRun(D20);
-  await stack.at(AT_FIVE).apply(fleetFile({ carcosa: {}, purr: {} }));
-  const { memory: store, operator } = stack;
-  const checked = async (at: string) => {
-    const believing = { store, anchor: operator.anchor, trust: await readTrust(store, operator.anchor) } as never;
-    const sets = await checkAll(believing, new Date(at), null);
-    return sets.map(({ host, problem }) => [host, problem === null]);
+  // A new host, a new set of an old host, and an old host that is new in the policy.
+  const hosts = { carcosa: { sets: ['data', 'etc'] }, purr: {}, third: {} };
+  await stack.at(AT_FIVE).apply(fleetFile(hosts));
+  const before = { 'carcosa/data': true, 'carcosa/etc': true, 'purr/data': true, 'third/data': true };
+  assert.deepEqual(await checked(stack, noon(D20)), before);
+  const after = { 'carcosa/data': false, 'carcosa/etc': false, 'purr/data': false, 'third/data': false };
+  assert.deepEqual(await checked(stack, noon(D21)), after);
+});
+
+test('policy renamed or cron changed while open, and no false miss before `since`: a file that is applied again takes back nothing that was due', async () => {
+  const stack = await TestStack.of({ carcosa: { sets: ['data', 'etc'] } });
+  await audited(stack, '2026-11-20T03:45:00Z');
+  await dispatched(stack, D20);
+  const again = [
+    fleetFile({ carcosa: { sets: ['data', 'etc'] } }),
+    fleetFile({ carcosa: { sets: ['etc', 'data'] }, purr: {} }),
+    fleetFile(
+      { carcosa: { sets: ['data', 'etc', 'home'], node: 'mi-carcosa' } },
+      { nightly: { ...NIGHTLY, splay: '5m' } },
+    ),
+  ];
+  for (const [i, file] of again.entries()) await stack.at(`2026-11-20T0${5 + i}:00:00Z`).apply(file);
+  const { 'carcosa/data': data, 'carcosa/etc': etc, 'carcosa/home': home } = await checked(stack, noon(D20));
+  assert.deepEqual([data, etc, home], [false, false, true]);
+  await auditedAt(stack, D20, '12:00', '12:15');
+  for (const set of ['data', 'etc']) await told(stack, 'missed', 'carcosa', set);
+  assert.equal(await stack.problem('missed', 'carcosa', 'home'), null);
+});
+
+test('policy renamed or cron changed while open, and no false miss before `since`: whoever asks the store from home still hears of a slot of the file before', async () => {
+  const changes = {
+    renamed: { nights: NIGHTLY },
+    'at another time': { nightly: { ...NIGHTLY, incremental: 'cron(0 20 * * ? *)' } },
   };
-  assert.deepEqual(await checked(noon(D20)), [
-    ['carcosa', true],
-    ['purr', true],
-  ]);
-  assert.deepEqual(await checked(noon(D21)), [
-    ['carcosa', false],
-    ['purr', false],
-  ]);
+  for (const [what, policies] of Object.entries(changes)) {
+    const stack = await TestStack.of({ carcosa: {}, purr: {} });
+    await dispatched(stack, D20);
+    await stack.goodRun(D20, { host: 'purr' });
+    for (const at of [AT_FIVE, '2026-11-20T13:00:00Z']) {
+      await stack
+        .at(at)
+        .apply(fleetFile({ carcosa: {}, purr: {}, third: {} }, { ...policies, [`p${at.length}`]: NIGHTLY }));
+      const well = { 'carcosa/data': false, 'purr/data': true, 'third/data': true };
+      assert.deepEqual(await checked(stack, '2026-11-20T14:00:00Z'), well, what);
+    }
+    // Once there is a newer backup the old slot matters no more.
+    await stack.goodRun('2026-11-20T20:00:00Z', { policy: Object.keys(policies)[0] ?? '' });
+    assert.equal((await checked(stack, '2026-11-20T21:00:00Z'))['carcosa/data'], true, what);
+  }
 });
 
 interface Damage {

@@ -25,6 +25,8 @@ export const SILENT_MISSES: Readonly<Record<string, readonly string[]>> = {
     'the open slot of the old name or time stays',
     'what is new is not missed before it was there',
     'neither by whoever asks the store from home',
+    'a file that is applied again takes back nothing that was due',
+    'whoever asks the store from home still hears of a slot of the file before',
   ],
   'fleet.json absent, empty, invalid': [
     'absent, it is told, and the last good one rules until it is there again',
