@@ -73,7 +73,7 @@ export async function openHands(
       anchor: judges ? await context.anchor(options) : [],
       hosts: lists && hosts !== null ? await hostsIn(hosts) : new Map(),
       outbox,
-      environment: wholeEnvironment(),
+      environment: wholeEnvironment,
     });
     return { hands: embedded, embedded, name: 'the embedded stack' };
   }

@@ -134,6 +134,7 @@ export const slotFolder = (key: { due: Date; policy: string }): string => `${slo
 export const slotsOfDue = (due: Date): string => `slots/${compactInstant(due)}/`;
 export const ALL_HOSTS = 'hosts/';
 export const ALL_RUNS = 'runs/';
+export const ALL_ACCEPTED = 'accepted/';
 export const ALL_SLOTS = 'slots/';
 export const ALL_ALERTS = 'alerts/';
 export const ALL_LATEST = 'latest/';

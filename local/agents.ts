@@ -22,7 +22,7 @@ export interface AgentPorts {
   readonly clock: Clock;
   /** For what agents say. */
   readonly logs: string;
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: () => Record<string, string>;
   /** Called when an agent has ended. What it throws comes out of `settled`. */
   readonly onEnded: (ended: Ended) => Promise<void>;
 }
@@ -96,7 +96,7 @@ export class Agents implements CommandSender {
     const log = await open(file, 'a');
     this.#logs.set(node, file);
     try {
-      const kept = Object.entries(environment).filter(([name]) => !KEPT_FROM_AGENTS.test(name));
+      const kept = Object.entries(environment()).filter(([name]) => !KEPT_FROM_AGENTS.test(name));
       const child = spawn(AGENT, ['backup', '--config', config, '--job', payload], {
         env: { ...Object.fromEntries(kept), AWS_SSM_INSTANCE_ID: node },
         stdio: ['ignore', log.fd, log.fd],

@@ -28,8 +28,8 @@ export interface EmbeddedOptions {
   readonly hosts: ReadonlyMap<string, string>;
   /** Where messages go, and what agents say. */
   readonly outbox: string;
-  /** For agents. */
-  readonly environment: Readonly<Record<string, string>>;
+  /** For agents, at their start. */
+  readonly environment: () => Record<string, string>;
   /** Called with the subject of each message. */
   readonly onMessage?: (subject: string) => void;
 }

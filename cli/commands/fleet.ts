@@ -4,9 +4,11 @@ import type { Command } from 'commander';
 import { addFleetApply } from './fleet-apply.ts';
 import { addFleetDiscover } from './fleet-discover.ts';
 import { addFleetRun } from './fleet-run.ts';
+import { addFleetStatus } from './fleet-status.ts';
 import { addFleetSubscribe } from './fleet-subscribe.ts';
 import { addFleetTeardown } from './fleet-teardown.ts';
 import { addFleetTestAlert } from './fleet-test-alert.ts';
+import { addFleetWatch } from './fleet-watch.ts';
 
 export function addFleet(offsite: Command): void {
   const fleet = offsite
@@ -14,7 +16,7 @@ export function addFleet(offsite: Command): void {
     .description("the operator's side of the stack: who is backed up, when, and who is told")
     .addHelpText(
       'after',
-      '\nExamples:\n  offsite fleet apply fleet.yml --dry-run\n  offsite fleet run carcosa --store s3://my-backups\n  offsite fleet test-alert',
+      '\nExamples:\n  offsite fleet apply fleet.yml --dry-run\n  offsite fleet status\n  offsite fleet run carcosa --store s3://my-backups\n  offsite fleet test-alert',
     );
   for (const add of [
     addFleetApply,
@@ -23,6 +25,7 @@ export function addFleet(offsite: Command): void {
     addFleetTestAlert,
     addFleetSubscribe,
     addFleetTeardown,
+    addFleetWatch,
   ])
     add(fleet);
 }

@@ -263,6 +263,21 @@ describe('subscribe', () => {
   });
 });
 
+describe('watch', () => {
+  test('runs until it is stopped, and audits at once; a stop is no failure', async () => {
+    const child = spawn(OFFSITE, ['fleet', 'watch', ...words], { env: cleanEnvironment() });
+    let err = '';
+    child.stderr.on('data', (text) => {
+      err += text;
+    });
+    await until(() => existsSync(home.path('store/audit/state.json')));
+    child.kill('SIGTERM');
+    assert.equal(await new Promise((resolve) => child.once('close', resolve)), 0, err);
+    assert.match(err, /^watching file:.*messages go to .*outbox$/m);
+    assert.match(err, /^stopped; agents that run go on$/m);
+  });
+});
+
 describe('teardown', () => {
   test('shows what it would remove, asks for --yes, and removes messages and nothing else', async () => {
     home.write('outbox/notes.txt', 'of a person\n');

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { deployments } from './cases/deployments.stack.ts';
 import { emulator } from './cases/emulator.stack.ts';
 import { failures } from './cases/failures.stack.ts';
+import { operator } from './cases/operator.stack.ts';
 import { orchestration } from './cases/orchestration.stack.ts';
 import { recorded } from './cases/recorded.stack.ts';
 import { rights } from './cases/rights.stack.ts';
@@ -19,9 +20,9 @@ let stack: Promise<DeployedStack> | undefined;
 
 /** The stack that most tests share; deployed when it is first asked for. */
 const deployed = async (): Promise<DeployedStack> => {
-  const { operator } = await world;
+  const { publicKey } = (await world).operator;
   stack ??= world.then((found) =>
-    DeployedStack.deploy(found, { stack: 'offsite', operatorKey: operator.publicKey, email: 'jo@example.org' }),
+    DeployedStack.deploy(found, { stack: 'offsite', operatorKey: publicKey, email: 'jo@example.org' }),
   );
   return stack;
 };
@@ -30,6 +31,7 @@ emulator(() => world);
 standIn(() => world);
 orchestration(deployed);
 failures(deployed);
+operator(deployed);
 rights(deployed);
 deployments(() => world, deployed);
 recorded(deployed);

@@ -43,6 +43,7 @@ export class SimulatedHost {
   readonly #endpoint: string;
   /** An offline host gets no command and answers none. */
   online = true;
+  readonly tags: Record<string, string> = {};
   /** The script that SSM last gave to the shell, for tests to look at. */
   lastScript = '';
 
