@@ -20,6 +20,7 @@ export function addFleet(offsite: Command): void {
     );
   for (const add of [
     addFleetApply,
+    addFleetStatus,
     addFleetDiscover,
     addFleetRun,
     addFleetTestAlert,
