@@ -85,6 +85,7 @@ export function deployments(world: () => Promise<World>, deployed: () => Promise
         retentionDays: '30',
         retentionMode: 'COMPLIANCE',
         complianceConfirmed: 'nobody can delete these backups before their time, not even AWS',
+        smsAlarm: '40',
         noncurrentDays: '500',
         logDays: '30',
       };
