@@ -7,10 +7,18 @@ import { type Command, isThere, run } from '../measure.ts';
 export function duplicity(): Contender | null {
   if (!isThere('duplicity')) return null;
   const version = /duplicity (\S+)/.exec(run({ words: ['duplicity', '--version'] }))?.[1] ?? 'unknown';
-  return { name: 'duplicity', version, setting: 'defaults', speaksS3: false, prepare };
+  return {
+    name: 'duplicity',
+    version,
+    setting: 'defaults',
+    speaksS3: false,
+    prepare: (place, source) => prepare(place, source, version),
+  };
 }
 
-function prepare({ store, home }: Place, source: string): Session {
+function prepare({ store, home }: Place, source: string, version: string): Session {
+  // Renamed in 2.0.0.
+  const onlyPath = Number.parseInt(version, 10) < 2 ? '--file-to-restore' : '--path-to-restore';
   const url = `file://${store}`;
   const env = { PASSPHRASE: 'bench', GNUPGHOME: home };
   const common = ['--archive-dir', join(home, 'archive'), '--verbosity', 'error'];
@@ -20,7 +28,7 @@ function prepare({ store, home }: Place, source: string): Session {
     incremental: () => duplicity('incremental', source, url),
     restoreAll: (target) => duplicity('restore', '--force', url, target),
     restoreOne: (file, target) =>
-      duplicity('restore', '--file-to-restore', file.slice(source.length + 1), url, join(target, 'one')),
+      duplicity('restore', onlyPath, file.slice(source.length + 1), url, join(target, 'one')),
     restored: (file, target) => join(target, file.slice(source.length)),
   };
 }
