@@ -106,7 +106,7 @@ async function judgeNew(stack: Stack, seen: Set<string>, onError: (error: unknow
 }
 
 async function auditNow({ stack, heartbeat, onAudited, onError }: WatchPorts): Promise<void> {
-  const { slots, open, errors } = await audit(stack, heartbeat === undefined ? {} : { heartbeat });
-  for (const error of errors) onError(error);
+  const { slots, open, warnings, errors } = await audit(stack, heartbeat === undefined ? {} : { heartbeat });
+  for (const problem of [...warnings, ...errors]) onError(problem);
   onAudited?.(slots.length, open);
 }
