@@ -94,7 +94,5 @@ function nodeUnknown(host: string, node: string): OffsiteError {
 
 /** It is there, so what is missing is the right to command it, which hangs on the stack's tag. */
 function nodeRefused(host: string, node: string): OffsiteError {
-  return new OffsiteError('node-unknown', `the stack may not command the node of ${host}, ${node}`, {
-    hint: 'Give it the tag of the stack: `offsite fleet apply fleet.yml --tag`.',
-  });
+  return new OffsiteError('node-untagged', `the stack may not command the node of ${host}, ${node}`);
 }

@@ -87,7 +87,7 @@ describe('asking', () => {
 
   test('a node that is there and that the stack may not command: the tag is named', async () => {
     stack.commands.refused.add('mi-carcosa');
-    await assert.rejects(ask(), (error) => isOffsiteError(error, 'node-unknown') && /--tag/.test(error.hint));
+    await assert.rejects(ask(), (error) => isOffsiteError(error, 'node-untagged') && /--tag/.test(error.hint));
   });
 
   test('what the stack throws comes through', async () => {

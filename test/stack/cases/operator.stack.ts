@@ -1,11 +1,14 @@
 /** The operator's commands as somebody types them, in processes of their own, against the deployed stack. */
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { stringify } from 'yaml';
 import { wholeEnvironment } from '../../../system/environment.ts';
 import type { Finished } from '../harness/children.ts';
 import { runToEnd } from '../harness/children.ts';
-import { applyFleet, dailyAt, enrol, knownToSsm, minuteOf, trust, writeScript } from '../harness/fleet.ts';
+import { dailyAt, enrol, knownToSsm, minuteOf, writeScript } from '../harness/fleet.ts';
 import { ROOT } from '../harness/python.ts';
 import type { DeployedStack } from '../harness/stack.ts';
 import { stepsOf } from '../harness/story.ts';
@@ -15,6 +18,12 @@ import type { SimulatedHost } from '../ssm/host.ts';
 const NODES = { delta: 'mi-0a0a0a0a0a0a0a0a1', idle: 'mi-0a0a0a0a0a0a0a0a2' };
 const UNKNOWN = 'mi-0a0a0a0a0a0a0a0a3';
 
+interface Failed {
+  error: { code: string };
+}
+interface Status {
+  sets: { newestGood: { run: string } | null; problems: string[] }[];
+}
 interface Ran {
   online: boolean | null;
   waited: string | null;
@@ -26,29 +35,70 @@ export function operator(deployed: () => Promise<DeployedStack>): void {
     const stack = await deployed();
     const step = stepsOf(t);
     const fleet = (...words: string[]): Promise<Finished> =>
-      runToEnd(`${ROOT}/bin/offsite`, ['fleet', ...words, '--store', stack.outputs.Store ?? ''], {
-        cwd: ROOT,
-        env: wholeEnvironment(),
-        limit: 90_000,
-        mustSucceed: false,
-      });
+      runToEnd(
+        `${ROOT}/bin/offsite`,
+        ['fleet', ...words, ...(words[0] === 'apply' ? [] : ['--store', stack.outputs.Store ?? ''])],
+        {
+          cwd: ROOT,
+          env: wholeEnvironment(),
+          limit: 90_000,
+          mustSucceed: false,
+        },
+      );
     let delta: SimulatedHost;
+    let good = '';
 
-    await step('hosts enrol, one of them asleep, and a fleet file is in force', async () => {
+    const rule = `${stack.name}-s-by-hand-full`;
+    const host = (node: string) => ({ node, sets: ['data'] });
+    const write = (hosts: Record<string, object>): string => {
+      const file = join(stack.world.folder, 'fleet.yml');
+      const schedule = dailyAt(minuteOf(Date.now() - 3_600_000));
+      const policies = { 'by-hand': { hosts: Object.keys(hosts), full: schedule, deadline: '1h' } };
+      const { fingerprint } = stack.world.operator;
+      const store = stack.outputs.Store ?? '';
+      writeFileSync(file, stringify({ store, stack: stack.name, recipients: [fingerprint], hosts, policies }));
+      return file;
+    };
+
+    await step('discover: nodes that SSM knows and no fleet file has', async () => {
       delta = await enrol(stack, { name: 'delta', node: NODES.delta, script: 'echo dump > dump' });
       knownToSsm(stack, NODES.idle).online = false;
-      await trust(stack, [NODES.delta]);
-      const tomorrow = minuteOf(Date.now() - 3_600_000);
-      const host = (node: string) => ({ node, sets: ['data'] });
-      const hosts = { delta: host(NODES.delta), idle: host(NODES.idle), nobody: host(UNKNOWN) };
-      const policies = { nightly: { hosts: Object.keys(hosts), full: dailyAt(tomorrow), deadline: '1h' } };
-      await applyFleet(stack, { hosts, policies }, new Date());
-      await waitFor('its rule', async () => (await ruleNames(stack)).includes(`${stack.name}-s-nightly-full`) || null);
+      const { fresh } = documentOf<{ fresh: { node: string }[] }>(
+        await fleet('discover', '--stack', stack.name, '--json'),
+        0,
+      );
+      const found = fresh.map(({ node }) => node);
+      for (const node of Object.values(NODES)) assert.ok(found.includes(node), node);
     });
+
+    await step('apply: refused for a node that nobody knows, or that has no tag, before anything changes', async () => {
+      const before = await stack.keys('config/');
+      const key = ['--key', stack.world.operator.privateKey, '--yes', '--json'];
+      const unknown = await fleet('apply', write({ delta: host(NODES.delta), nobody: host(UNKNOWN) }), '--tag', ...key);
+      assert.equal(documentOf<Failed>(unknown, 1).error.code, 'node-unknown');
+      const untagged = await fleet('apply', write({ delta: host(NODES.delta) }), ...key);
+      assert.equal(documentOf<Failed>(untagged, 1).error.code, 'node-untagged');
+      assert.deepEqual(await stack.keys('config/'), before);
+    });
+
+    await step(
+      'apply --tag: tags, certifies, puts the file into force; its rule is made, and again changes nothing',
+      async () => {
+        const file = write({ delta: host(NODES.delta), idle: host(NODES.idle) });
+        const words = ['apply', file, '--tag', '--yes', '--key', stack.world.operator.privateKey];
+        const { code, out, err } = await fleet(...words);
+        assert.equal(code, 0, `${out}\n${err}`);
+        assert.match(out, /Tagged: .*\n.*Certified the keys of delta/);
+        assert.deepEqual(delta.tags, { offsite: stack.name });
+        await waitFor('its rule', async () => (await ruleNames(stack)).includes(rule) || null);
+        assert.match((await fleet(...words)).out, /Nothing to change/);
+      },
+    );
 
     await step('run --wait: the stack asks, the host backs up, the verdict is complete', async () => {
       const ran = documentOf<Ran>(await fleet('run', 'delta', 'full', '--wait', '--json'), 0);
       const [only] = ran.runs;
+      good = only?.run ?? '';
       assert.deepEqual([ran.online, ran.waited, only?.set, only?.state], [true, 'ended', 'data', 'complete']);
       assert.ok((only?.objects ?? 0) > 0, 'its objects were counted in the bucket');
     });
@@ -62,12 +112,24 @@ export function operator(deployed: () => Promise<DeployedStack>): void {
       writeScript(delta, 'echo dump > dump');
     });
 
+    await step('status: what is newest and good, what is wrong, exit 1; and good again after another run', async () => {
+      const bad = documentOf<Status>(await fleet('status', 'delta', '--json'), 1).sets;
+      assert.deepEqual([bad[0]?.newestGood?.run, bad[0]?.problems], [good, ['failed']]);
+      assert.equal((await fleet('run', 'delta', '--wait')).code, 0);
+      const { out } = await fleet('status', 'delta', '--json');
+      const [now] = (JSON.parse(out) as Status).sets;
+      assert.deepEqual(now?.problems, []);
+      assert.notEqual(now?.newestGood?.run, good);
+    });
+
     await step('run: a host asleep is named at once, one that SSM does not know is refused', async () => {
       const asleep = await fleet('run', 'idle');
       assert.equal(asleep.code, 0, asleep.err);
       assert.match(asleep.err, /idle is not online/);
+      const file = write({ delta: host(NODES.delta), idle: host(NODES.idle), nobody: host(UNKNOWN) });
+      assert.equal((await fleet('apply', file, '--no-nodes', '--yes')).code, 0);
       const before = (await stack.mails()).length;
-      const unknown = documentOf<{ error: { code: string } }>(await fleet('run', 'nobody', '--json'), 1);
+      const unknown = documentOf<Failed>(await fleet('run', 'nobody', '--json'), 1);
       assert.equal(unknown.error.code, 'node-unknown');
       assert.equal((await stack.mails()).length, before, 'nobody is alerted of a slip of the pen');
       assert.equal((await fleet('run', 'dleta')).code, 2);
