@@ -43,6 +43,19 @@ describe('a fleet file', () => {
     });
   });
 
+  it('may have hosts and sets whose unusual runs are to be noted alone', () => {
+    const line = (text: string) => read(yaml(WHOLE.replace('[data] }', `[data], anomalies: ${text} }`))).hosts.carcosa;
+    assert.equal(line('off')?.anomalies, 'off');
+    assert.deepEqual(line('{ data: off }')?.anomalies, { data: 'off' });
+    assert.equal(read(yaml(WHOLE)).hosts.carcosa?.anomalies, undefined);
+    says(changeHost({ anomalies: { data: 'off' } }), 'hosts.purr.anomalies: the host has no set data');
+    says(
+      changeHost({ anomalies: 'on' }),
+      'hosts.purr.anomalies: must be `off`, or sets by name with `off` (found "on")',
+    );
+    says(changeHost({ anomalies: { etc: 'on' } }), 'hosts.purr.anomalies');
+  });
+
   it('may have pins, pauses and stamps', () => {
     const { hosts } = changeHost({
       signingKey: '89ABCDEF0123456789ABCDEF0123456789ABCDEF',
