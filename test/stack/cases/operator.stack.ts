@@ -154,7 +154,7 @@ export function operator(deployed: () => Promise<DeployedStack>): void {
       assert.equal(code, 0, err);
       assert.match(out, /email +jo@example\.org +alerts/);
       const mail = await stack.mail('the test', ({ subject }) => subject.startsWith('Offsite: TEST'));
-      assert.ok(mail.critical && mail.sms.startsWith('TEST'));
+      assert.ok(mail.critical && mail.email.startsWith('TEST: nothing is wrong.'));
     });
 
     await step(
