@@ -5,6 +5,7 @@
 
 import type { Fleet } from '../contract/fleet.ts';
 import { prefixFinder } from '../functions/lib/node-prefixes.ts';
+import { hostOfSigningKey } from '../pgp/keys.ts';
 import { eachOf } from '../repository/concurrent.ts';
 import { ManifestReader } from '../repository/manifests.ts';
 import type { SignedTrust } from '../repository/trust.ts';
@@ -22,6 +23,13 @@ export interface HostKeys {
   readonly refused: readonly string[];
 }
 
+interface Registered {
+  readonly prefix: string;
+  readonly fingerprint: string;
+  /** What the host calls itself; null where the key does not say. */
+  readonly calls: string | null;
+}
+
 const AT_ONCE = 16;
 
 /** `trust` is null where there is no trust.json yet. */
@@ -34,9 +42,11 @@ export async function hostKeys(store: ObjectStore, trust: SignedTrust | null, fl
   >();
   await eachOf(Object.entries(fleet.hosts), AT_ONCE, async ([host, { node, signingKey }]) => {
     const prefixes = await prefixesOf(node);
-    const registered: { prefix: string; fingerprint: string }[] = [];
-    for (const prefix of prefixes)
-      registered.push(...(await manifests.keysOf(prefix)).map(({ fingerprint }) => ({ prefix, fingerprint })));
+    const registered: Registered[] = [];
+    for (const prefix of prefixes) {
+      const keys = await manifests.keysOf(prefix);
+      registered.push(...keys.map((key) => ({ prefix, fingerprint: key.fingerprint, calls: hostOfSigningKey(key) })));
+    }
     found.set(host, registered.length === 0 ? null : judged(host, signingKey, registered, trust));
   });
   const names = Object.keys(fleet.hosts);
@@ -52,7 +62,7 @@ export async function hostKeys(store: ObjectStore, trust: SignedTrust | null, fl
 function judged(
   host: string,
   pin: string | undefined,
-  registered: readonly { prefix: string; fingerprint: string }[],
+  registered: readonly Registered[],
   trust: SignedTrust | null,
 ): Partial<Record<'candidate', Candidate> & Record<'warning' | 'refused', string>> {
   const all = registered.map(({ fingerprint }) => fingerprint).join(', ');
@@ -79,6 +89,12 @@ function judged(
       warning: `${host} has registered more than one key; certify one yourself (offsite trust ${host} --fingerprint …): ${keys}`,
     };
   }
-  const { prefix, fingerprint } = first;
+  const { prefix, fingerprint, calls } = first;
+  // Certified under another name than its manifests have, its runs would count as uncertified all the same.
+  if (calls !== null && calls !== host) {
+    return {
+      warning: `the host at ${prefix} calls itself ${calls}, the fleet file ${host}: its key is not certified (give both one name)`,
+    };
+  }
   return { candidate: { host, prefix, fingerprint, from: 1, isCertified: false } };
 }

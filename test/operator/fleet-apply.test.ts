@@ -6,6 +6,7 @@ import type { Json } from '../../contract/canonical.ts';
 import { type ErrorCode, isOffsiteError } from '../../contract/errors.ts';
 import { FleetArchive } from '../../functions/lib/fleet-archive.ts';
 import { type ApplyPlan, type ApplyPorts, applyPlan, planApply } from '../../operator/fleet-apply.ts';
+import type { PrivateKey } from '../../pgp/keys.ts';
 import { readTrust } from '../../repository/trust.ts';
 import { MemoryStore } from '../../store/memory.ts';
 import { retried } from '../../store/retry.ts';
@@ -17,7 +18,9 @@ import { fleetFile, NIGHTLY, testKeys } from '../helpers/test-stack.ts';
 
 const START = '2026-11-20T12:00:00Z';
 const LATER = '2026-11-20T13:00:00Z';
-const { operator, signing, foreign } = await testKeys();
+const { operator } = await testKeys();
+const signing = [await makeSigningKey('carcosa'), await makeSigningKey('purr')] as const;
+const foreign = await makeSigningKey('carcosa');
 
 type Hosts = Parameters<typeof fleetFile>[0];
 type Policies = Parameters<typeof fleetFile>[1];
@@ -123,12 +126,12 @@ describe('refused before anything changes', () => {
   });
 
   test('a pin that is none of the keys that the host has registered', async () => {
-    const host = new TestHost({ store, clock }, { name: 'carcosa', signingKey: signing[0] as never });
+    const host = new TestHost({ store, clock }, { name: 'carcosa', signingKey: signing[0] });
     await host.register();
     const other = 'A'.repeat(40);
     await refuses(
       'fleet-invalid',
-      new RegExp(`hosts\\.carcosa\\.signingKey: ${other} .*${signing[0]?.publicKey.fingerprint}`),
+      new RegExp(`hosts\\.carcosa\\.signingKey: ${other} .*${signing[0].publicKey.fingerprint}`),
       () => planned({ carcosa: { signingKey: other } }),
     );
   });
@@ -203,7 +206,7 @@ describe('applying', () => {
 
   test('a plan changes nothing by itself', async () => {
     nodes.add('mi-carcosa', { tag: 'none' });
-    await new TestHost({ store, clock }, { name: 'carcosa', signingKey: signing[0] as never }).register();
+    await new TestHost({ store, clock }, { name: 'carcosa', signingKey: signing[0] }).register();
     const before = await objects();
     const plan = await planned({ carcosa: {} }, undefined, true);
     assert.deepEqual([plan.puts, plan.tag, plan.keys.candidates.length], [true, ['mi-carcosa'], 1]);
@@ -253,8 +256,8 @@ describe('applying', () => {
 });
 
 describe("hosts' signing keys", () => {
-  const host = (name: string, key = signing[0], prefix?: string) =>
-    new TestHost({ store, clock }, { name, signingKey: key as never, ...(prefix === undefined ? {} : { prefix }) });
+  const host = (name: string, key: PrivateKey = signing[0], prefix?: string) =>
+    new TestHost({ store, clock }, { name, signingKey: key, ...(prefix === undefined ? {} : { prefix }) });
   const trusted = async () => (await readTrust(store, operator.anchor))?.trust;
 
   test('the first one of a host is certified from its first run on; who has none is named', async () => {
@@ -266,7 +269,7 @@ describe("hosts' signing keys", () => {
     assert.deepEqual(trust?.hosts, {
       'AROATEST:mi-carcosa': {
         name: 'carcosa',
-        keys: [{ fingerprint: signing[0]?.publicKey.fingerprint, from: 1, until: null }],
+        keys: [{ fingerprint: signing[0].publicKey.fingerprint, from: 1, until: null }],
       },
     });
     assert.deepEqual((await planned({ carcosa: {}, purr: {} })).keys.candidates, []);
@@ -307,6 +310,13 @@ describe("hosts' signing keys", () => {
     const plan = await planned({ ythill: { node: 'mi-carcosa' } });
     assert.deepEqual(plan.keys.candidates, []);
     assert.match(plan.warnings.join(), /key of ythill is certified under the name carcosa/);
+  });
+
+  test('one of a host that has another name for itself is not certified under a name that its runs will not have', async () => {
+    await host('carcosa', signing[1]).register();
+    const plan = await planned({ carcosa: {} });
+    assert.deepEqual(plan.keys.candidates, []);
+    assert.match(plan.warnings.join(), /AROATEST:mi-carcosa calls itself purr, the fleet file carcosa/);
   });
 
   test('are not looked at where nobody says who the operator is', async () => {
