@@ -50,15 +50,17 @@ export function renderProblem(problem: Problem, view: View): Message {
 export function renderRecovery(problems: readonly [Problem, ...Problem[]], view: View): Message {
   const [first] = problems.toSorted((one, other) => (one.began.at < other.began.at ? -1 : 1)) as [Problem];
   const about = problems.find(({ set }) => set !== null) ?? first;
-  const run = problems.find(({ closed }) => closed?.run != null)?.closed?.run;
+  const runs = problems.flatMap(({ closed }) => closed?.run ?? []).sort();
+  const run = runs.at(-1);
   const rest = `, was ${WORDS[first.kind].word}`;
   const gist = { problem: about, what: 'GOOD AGAIN', rest, since: first.began.at, brief: '' };
   const lines = [
     `GOOD AGAIN: ${nameOf(about)}`,
     '',
-    `What:  ${subjectName(about)} ${WORDS[about.kind].again}${run == null ? '' : `, by run ${run}`}.`,
+    `What:  ${subjectName(about)} ${WORDS[about.kind].again}${run === undefined ? '' : `, by run ${run}`}.`,
     ...problems.map(
-      (problem) => `Was:   ${WORDS[problem.kind].word} since ${utc(problem.began.at)}${countWords(problem)}`,
+      (problem) =>
+        `Was:   ${WORDS[problem.kind].word} since ${utc(problem.began.at)}${countWords(problem)}${untilWords(problem, run)}`,
     ),
     ...goodLines(about, view),
     '',
@@ -66,6 +68,11 @@ export function renderRecovery(problems: readonly [Problem, ...Problem[]], view:
     footer(problems, view),
   ];
   return { subject: subjectOf(gist), email: `${lines.join('\n')}\n`, sms: smsOf(gist, view), critical: false };
+}
+
+/** By which run it ended, where that is not the one that the message names anyway. */
+function untilWords({ closed }: Problem, run: string | undefined): string {
+  return closed?.run == null || closed.run === run ? '' : `, until run ${closed.run}`;
 }
 
 /** What follows these messages, so that nobody need wait for more. */
