@@ -26,7 +26,10 @@ export class OperatorAws {
   readonly subscribers: Subscriber[] = [];
   /** Descriptions by name. */
   readonly rules = new Map<string, string>();
-  readonly nodes = new Map<string, { online: boolean; seen: Date }>();
+  /** `tag` is the value of the tag `offsite`. */
+  readonly nodes = new Map<string, { online: boolean; seen: Date; tag?: string; name?: string; platform?: string }>();
+  /** Instances that nobody may tag. */
+  readonly untaggable = new Set<string>();
   /** Codes of errors that the next requests of an action end with; one each. */
   readonly faults = new Map<string, string[]>();
   /** Actions in the order in which they were asked for. */
@@ -72,7 +75,7 @@ export class OperatorAws {
   }
 
   reset(): void {
-    for (const all of [this.functions, this.topics, this.rules, this.nodes, this.faults]) all.clear();
+    for (const all of [this.functions, this.topics, this.rules, this.nodes, this.untaggable, this.faults]) all.clear();
     this.subscribers.length = 0;
     this.asked.length = 0;
     this.pageSize = 100;
@@ -122,13 +125,43 @@ export class OperatorAws {
   #json(action: string, input: Json): Json {
     switch (action) {
       case 'DescribeInstanceInformation': {
-        const [{ Values } = { Values: [] }] = input.Filters as { Values: string[] }[];
-        const list = Values.flatMap((id) => {
-          const node = this.nodes.get(id);
-          const PingStatus = node?.online === true ? 'Online' : 'ConnectionLost';
-          return node === undefined ? [] : [{ InstanceId: id, PingStatus, LastPingDateTime: +node.seen / 1000 }];
+        const [filter] = (input.Filters ?? []) as { Key: string; Values: string[] }[];
+        const all = [...this.nodes].filter(([id, { tag }]) => {
+          if (filter?.Key === 'InstanceIds') return filter.Values.includes(id);
+          if (filter?.Key === 'tag-key') return tag !== undefined && filter.Values.includes('offsite');
+          return filter === undefined || (filter.Key === 'tag:offsite' && filter.Values.includes(tag ?? ''));
         });
-        return { InstanceInformationList: list };
+        const from = Number(input.NextToken ?? 0);
+        const size = Math.min(this.pageSize, Number(input.MaxResults ?? 10));
+        const list = all.slice(from, from + size).map(([id, { online, seen, name, platform }]) => ({
+          InstanceId: id,
+          PingStatus: online ? 'Online' : 'ConnectionLost',
+          LastPingDateTime: +seen / 1000,
+          ...(name === undefined ? {} : { ComputerName: name }),
+          ...(platform === undefined ? {} : { PlatformName: platform, PlatformVersion: '13' }),
+        }));
+        const next = from + size < all.length ? { NextToken: String(from + size) } : {};
+        return { InstanceInformationList: list, ...next };
+      }
+      case 'AddTagsToResource': {
+        const node = input.ResourceType === 'ManagedInstance' && this.nodes.get(String(input.ResourceId));
+        const [tag] = input.Tags as { Key: string; Value: string }[];
+        if (!node || tag?.Key !== 'offsite') throw new Fault('InvalidResourceId');
+        node.tag = tag.Value;
+        return {};
+      }
+      case 'TagResources': {
+        const failed: Json = {};
+        const arns = input.ResourceARNList as string[];
+        if (arns.length > 20) throw new Fault('InvalidParameterException');
+        for (const arn of arns) {
+          const id = arn.replace(`arn:aws:ec2:${REGION}:${ACCOUNT}:instance/`, '');
+          const node = this.nodes.get(id);
+          if (node === undefined || this.untaggable.has(id)) {
+            failed[arn] = { StatusCode: 403, ErrorCode: 'AccessDeniedException', ErrorMessage: 'not this one' };
+          } else node.tag = String((input.Tags as Json).offsite);
+        }
+        return { FailedResourcesMap: failed };
       }
       case 'ListRules': {
         const all = [...this.rules].filter(([name]) => name.startsWith(String(input.NamePrefix)));
