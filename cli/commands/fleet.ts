@@ -16,7 +16,7 @@ export function addFleet(offsite: Command): void {
     .description("the operator's side of the stack: who is backed up, when, and who is told")
     .addHelpText(
       'after',
-      '\nExamples:\n  offsite fleet apply fleet.yml --dry-run\n  offsite fleet status\n  offsite fleet run carcosa --store s3://my-backups\n  offsite fleet test-alert',
+      '\nExamples:\n  offsite fleet apply fleet.yml\n  offsite fleet status\n  offsite fleet run carcosa --store s3://my-backups\n  offsite fleet test-alert',
     );
   for (const add of [
     addFleetApply,

@@ -22,7 +22,7 @@ const COMMANDS = [
 const top = await offsite(['--help']);
 
 const pages = new Map<string, Said>();
-const FLEET = ['run', 'test-alert', 'subscribe', 'teardown', 'watch'];
+const FLEET = ['apply', 'status', 'discover', 'run', 'test-alert', 'subscribe', 'teardown', 'watch'];
 const all = [...COMMANDS, 'keys generate', ...FLEET.map((name) => `fleet ${name}`)];
 for (let i = 0; i < all.length; i += 3) {
   const some = all.slice(i, i + 3);
