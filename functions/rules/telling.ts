@@ -49,6 +49,8 @@ const WEEK = 7 * DAY;
 const ENDS_WAIT = DAY;
 /** A cause covers what begins so soon after it was told. */
 const CAUSE_LASTS = DAY;
+/** What a slot's audit records at its end is there by the next audit or the one after that, or never. */
+const COVER_COMES = HOUR;
 const MAX_A_WEEK = 4;
 /** What is due for a repeat so soon counts as repeated. */
 const REPEATED_TOGETHER = 12 * HOUR;
@@ -62,7 +64,11 @@ export function planOf(problems: readonly Problem[], circumstances: Circumstance
 
   const begin: Problem[] = [];
   for (const problem of problems) {
-    if (problem.told !== null || known.isUnderCover(problem)) continue;
+    if (problem.told !== null) continue;
+    if (known.isUnderCover(problem)) {
+      if (known.isCoverAwaited(problem)) waiting.push(problem.recorded);
+      continue;
+    }
     // What was covered and is no more has waited long enough.
     if (problem.under === null && !circumstances.isRipe(problem)) {
       waiting.push(problem.recorded);
@@ -154,10 +160,17 @@ class Known {
     return +this.#circumstances.now < until;
   }
 
+  /** True where the problem that it is under is not there: it is recorded after those that it covers. */
+  isCoverAwaited(problem: Problem): boolean {
+    return problem.closed === null && !this.#byKey.has(problem.under ?? '');
+  }
+
   /** Up to when the problem that it is under covers it. */
   #coveredUntil(problem: Problem): number {
     const over = this.#byKey.get(problem.under ?? '');
-    if (over === undefined) return Number.NEGATIVE_INFINITY;
+    if (over === undefined) {
+      return coverOf(problem) === 'policy' ? Date.parse(problem.recorded) + COVER_COMES : Number.NEGATIVE_INFINITY;
+    }
     if (over.closed === null) return Number.POSITIVE_INFINITY;
     const { at, upTo, told } = over.closed;
     switch (coverOf(problem)) {
