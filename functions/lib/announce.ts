@@ -32,8 +32,15 @@ export async function announce(pass: Pass): Promise<unknown[]> {
       isWatched: () => true,
       isWhole: false,
     });
-    const silent = plan.silent.filter((problem) => begun.has(problemKey(problem)));
-    const errors = await carryOut(pass, { ...plan, ends: [], silent });
+    // What may cover them is not told here: it may wait for something that was not looked at.
+    const isOwn = (problem: Problem) => begun.has(problemKey(problem));
+    const errors = await carryOut(pass, {
+      ...plan,
+      beginnings: plan.beginnings.map((group) => group.filter(isOwn)).filter((group) => group.length > 0),
+      covered: plan.covered.filter(({ problem }) => isOwn(problem)),
+      ends: [],
+      silent: plan.silent.filter(isOwn),
+    });
     return errors.filter((error) => !(error instanceof NobodyListens));
   } catch (error) {
     return [error];

@@ -35,9 +35,17 @@ export interface Told {
  * cannot be told.
  */
 export async function tellUntold(pass: Pass, state: Pick<AuditState, 'told' | 'nextLook'>, now: Date): Promise<Told> {
-  const isWhole = state.nextLook === null || +now >= Date.parse(state.nextLook);
-  const { problems, errors } = await concerned(pass, isWhole ? 0 : Date.parse(state.told) - CLOCKS_DIFFER);
-  const plan = planOf(problems, circumstances(pass, now, isWhole));
+  let isWhole = state.nextLook === null || +now >= Date.parse(state.nextLook);
+  const look = async () => {
+    const found = await concerned(pass, isWhole ? 0 : Date.parse(state.told) - CLOCKS_DIFFER);
+    return { errors: found.errors, plan: planOf(found.problems, circumstances(pass, now, isWhole)) };
+  };
+  let { plan, errors } = await look();
+  // What has been opened again may be due for a repeat at once.
+  if (!isWhole && plan.lookAgain !== null && plan.lookAgain <= now) {
+    isWhole = true;
+    ({ plan, errors } = await look());
+  }
   errors.push(...(await carryOut(pass, plan)));
   if (errors.length > 0) return { toldAnew: 0, told: state.told, nextLook: state.nextLook, errors };
 

@@ -21,6 +21,8 @@ export interface DispatchedSlot {
   readonly policy: string;
   readonly due: number;
   readonly deadline: number;
+  /** Its nodes. */
+  readonly asked: readonly string[];
   /** Nodes in batches that are marked as sent, and those of them that the command service did not know. */
   readonly sent: readonly string[];
   readonly unknown: readonly string[];

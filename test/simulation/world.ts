@@ -184,15 +184,18 @@ export class World {
       );
     const expected = await read('expected');
     if (expected === null) return null;
+    const asked: string[] = [];
     const sent: string[] = [];
     const unknown: string[] = [];
     for (const [number, batch] of expected.batches.entries()) {
+      const nodes = batch.map(({ node }: { node: string }) => node);
+      asked.push(...nodes);
       const mark = await read(`sent/${number}`);
       if (mark === null) continue;
-      sent.push(...batch.map(({ node }: { node: string }) => node));
+      sent.push(...nodes);
       unknown.push(...mark.unknown.map(({ node }: { node: string }) => node));
     }
-    return { policy, due, deadline: Date.parse(expected.deadline), sent, unknown };
+    return { policy, due, deadline: Date.parse(expected.deadline), asked, sent, unknown };
   }
 
   /** The nodes of a command get their jobs, each in its own time. */

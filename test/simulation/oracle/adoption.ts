@@ -145,10 +145,11 @@ function problemOf(key: string, stored: Stored): Problem {
 }
 
 /** What must be equal of a problem, to be read by people. */
-function shown(problem: Problem) {
-  const { incidents, recorded, told, under, repeats, spoken, closed } = problem;
+export function shown(problem: Problem) {
+  const { key, incidents, recorded, told, under, repeats, spoken, closed } = problem;
   const text = (at: number | null) => (at === null ? null : new Date(at).toISOString().slice(0, 16));
   return {
+    key,
     began: text(beganAt(problem)),
     incidents: incidents.slice(-100).map(({ at, run }) => `${text(at)} ${run ?? ''}`),
     ...{ recorded: text(recorded), told: text(told), under, repeats, spoken: spoken.map(text) },
