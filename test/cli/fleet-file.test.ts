@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { stringify } from 'yaml';
 import { ended, Home, offsite, offsiteOnTerminal, oneDocument, type Said } from '../helpers/offsite.ts';
@@ -75,6 +76,12 @@ const versions = () => {
     return 0;
   }
 };
+/** Names at every depth, but those within reasons, which verdicts have too. */
+function keysOf(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(keysOf);
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, item]) => [name, ...(name === 'reasons' ? [] : keysOf(item))]);
+}
 const refusedWith = (said: Said, code: string, words: RegExp) => {
   const { error } = oneDocument<{ error: { code: string; message: string; hint: string } }>(said);
   assert.equal(error.code, code, error.message);
@@ -273,6 +280,15 @@ describe('status and discover of a fleet', () => {
       [false, 0],
     );
     assert.equal(ended(await status('--quiet'), 1).out, '');
+    const documented =
+      /`--json`: `(\{[^`]+)`/.exec(readFileSync(join(import.meta.dirname, '../../docs/fleet.md'), 'utf8'))?.[1] ?? '';
+    const names = new Set([...documented.matchAll(/"(\w+)"/g)].map(([, name]) => name));
+    const document = oneDocument<object>(ended(await status('--json'), 1));
+    assert.deepEqual(
+      keysOf(document).filter((name) => !names.has(name)),
+      [],
+    );
+    for (const name of Object.keys(document)) assert.ok(names.has(name), name);
   });
 
   test('discover: a config that came, and one that went', async () => {
