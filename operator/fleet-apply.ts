@@ -5,8 +5,8 @@
  */
 
 import type { Json } from '../contract/canonical.ts';
-import { OffsiteError } from '../contract/errors.ts';
-import type { Fleet } from '../contract/fleet.ts';
+import { isOffsiteError, OffsiteError } from '../contract/errors.ts';
+import { type Fleet, parseFleet } from '../contract/fleet.ts';
 import type { FleetVersionName } from '../contract/fleet-store.ts';
 import { instantText } from '../contract/ids.ts';
 import { FleetArchive } from '../functions/lib/fleet-archive.ts';
@@ -73,6 +73,26 @@ export interface AppliedFleet {
 
 const NO_KEYS: HostKeys = { candidates: [], unregistered: [], warnings: [], refused: [] };
 
+/** What the file says, before anybody is asked about it. Throws `fleet-invalid`. */
+export function checkedFleet(written: Json, file: string, now: Date): Fleet {
+  const fleet = parseFleet(written, file, now);
+  const empty = (['hosts', 'policies'] as const).find((name) => Object.keys(fleet[name]).length === 0);
+  if (empty !== undefined) {
+    // The stack would take it for a damaged one.
+    throw new OffsiteError(
+      'fleet-invalid',
+      `${file}: ${empty}: must name at least one; nothing would ever be backed up`,
+    );
+  }
+  try {
+    parseStoreUrl(fleet.store);
+  } catch (error) {
+    if (!isOffsiteError(error, 'store-url')) throw error;
+    throw new OffsiteError('fleet-invalid', `${file}: store: ${error.message}`, { hint: error.hint, cause: error });
+  }
+  return fleet;
+}
+
 /**
  * What applying the file would do; nothing is changed. Throws `fleet-invalid` naming file, field, what was found and what
  * is expected; `stack-mismatch` for another store; `node-unknown`, `node-untagged`, `clock-wrong`; and what the store and
@@ -80,11 +100,11 @@ const NO_KEYS: HostKeys = { candidates: [], unregistered: [], warnings: [], refu
  */
 export async function planApply(ports: ApplyPorts, { written, file, tag }: ApplyRequest): Promise<ApplyPlan> {
   const { store, clock, nodes, anchor } = ports;
+  checkedFleet(written, file, clock.now());
   const { inForce, isDamaged } = await usableFleet(store, clock);
   const now = await agreedTime({ store, clock, nodes }, inForce);
   const toPut = fleetToPut(inForce, written, { what: file, now });
   const { fleet } = toPut;
-  refuseEmpty(fleet, file);
   refuseOtherStore(fleet, store, file);
 
   const before = inForce.fleet;
@@ -135,13 +155,6 @@ async function usableFleet(store: ObjectStore, clock: Clock): Promise<{ inForce:
   if (ruling === undefined) return { inForce, isDamaged: true };
   const { fleet, applied, sha256 } = ruling;
   return { inForce: { ...inForce, fleet, name: { applied: instantText(applied), sha256 } }, isDamaged: true };
-}
-
-/** The stack takes such a file for a damaged one. */
-function refuseEmpty({ hosts, policies }: Fleet, file: string): void {
-  const empty = Object.keys(hosts).length === 0 ? 'hosts' : Object.keys(policies).length === 0 ? 'policies' : null;
-  if (empty === null) return;
-  throw new OffsiteError('fleet-invalid', `${file}: ${empty}: must name at least one; nothing would ever be backed up`);
 }
 
 /** Region and endpoint say how it is reached, not which one it is. */

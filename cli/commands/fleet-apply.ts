@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import type { Json } from '../../contract/canonical.ts';
 import { isOffsiteError, OffsiteError } from '../../contract/errors.ts';
-import { parseFleet } from '../../contract/fleet.ts';
 import { instantText } from '../../contract/ids.ts';
 import { readYaml } from '../../host-agent/config.ts';
-import { type ApplyPlan, type ApplyPorts, applyPlan, planApply } from '../../operator/fleet-apply.ts';
+import { type ApplyPlan, type ApplyPorts, applyPlan, checkedFleet, planApply } from '../../operator/fleet-apply.ts';
 import type { PublicKey } from '../../pgp/keys.ts';
 import { environmentVariable } from '../../system/environment.ts';
 import { Context } from '../context.ts';
@@ -56,7 +55,7 @@ Examples:
 async function apply(file: string, options: Options, context: Context): Promise<void> {
   const { output, clock } = context;
   const written = readYaml(file, 'fleet-invalid') as Json;
-  const { store: named, stack } = parseFleet(written, file, clock.now());
+  const { store: named, stack } = checkedFleet(written, file, clock.now());
   const store = await context.openStore(context.options.store ?? environmentVariable('OFFSITE_STORE') ?? named);
   const hands = options.nodes
     ? (await openHands(context, store, { ...options, stack }, { judges: false, lists: true })).hands

@@ -89,6 +89,12 @@ describe('refused before anything changes', () => {
     await refuses('fleet-invalid', /^fleet\.yml: policies: must name/, () => planned({ carcosa: {} }, {}));
   });
 
+  test('a store that is none', async () => {
+    await refuses('fleet-invalid', /^fleet\.yml: store: The store URL/, () =>
+      planApply(ports, request({ ...(fleetFile({ carcosa: {} }) as { [key: string]: Json }), store: 's3://b' })),
+    );
+  });
+
   test('a file of another store', async () => {
     ports = { ...ports, store: new MemoryStore({ clock, url: 's3://my-backups/other?region=eu-central-1' }) };
     await refuses('stack-mismatch', /store: is s3:\/\/my-backups.*my-backups\/other/, () => planned({ carcosa: {} }));
