@@ -528,6 +528,7 @@ describe('telling', () => {
 
   test('a publisher that died between publishing and marking: the message comes twice, and no third time', async () => {
     const stack = await TestStack.of();
+    await dispatched(stack, D20);
     const faults = [{ operation: 'put', key: /^alerts/, call: 2, does: 'fail' }] as const;
     const { errors } = await audit(stack.at(noon(D20)).over(faultyStore(stack.memory, { faults })));
     assert.equal(errors.length, 1);

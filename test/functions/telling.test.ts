@@ -20,7 +20,7 @@ const D22 = '2026-11-22T04:00:00Z';
 const slot = (due: string) => ({ policy: 'nightly', due });
 const later = (time: string, milliseconds: number) => instantText(new Date(Date.parse(time) + milliseconds));
 const noon = (due: string) => due.replace('04:00', '12:00');
-const DETOUR = { recipients: ['F'.repeat(40)] };
+const UNREADABLE = { recipients: ['F'.repeat(40)] };
 
 async function audited(stack: TestStack, at: string): Promise<string[]> {
   assert.deepEqual((await stack.at(at).audit()).errors, []);
@@ -289,7 +289,9 @@ describe('one set', () => {
       if (!at.includes('T04:00')) return;
       await stack.dispatch(at);
       const isBad = new Date(at).getUTCDate() % 2 === 0;
-      await stack.completeRun(await stack.host().backUp({ slot: slot(at), type: 'full', ...(isBad ? DETOUR : {}) }));
+      await stack.completeRun(
+        await stack.host().backUp({ slot: slot(at), type: 'full', ...(isBad ? UNREADABLE : {}) }),
+      );
     });
     const subjects = told.map((line) => line.slice(0, 8) + (line.includes('GOOD AGAIN') ? ' good' : ' bad'));
     // The first one is told by complete, whose messages the next audit's are taken with.
@@ -311,7 +313,7 @@ describe('good again', () => {
   test('is told when the whole host is well, in one notice', async () => {
     const stack = await TestStack.of({ carcosa: { sets: ['data', 'etc'] } });
     await dispatched(stack, D20);
-    await stack.goodRun(D20, DETOUR);
+    await stack.goodRun(D20, UNREADABLE);
     await stack.goodRun(D20, { set: 'etc', outcome: 'failed' });
     assert.equal(stack.messages().length, 2);
     await dispatched(stack, D21);
@@ -329,7 +331,7 @@ describe('good again', () => {
     for (const isBadAgain of [false, true]) {
       const stack = await TestStack.of({ carcosa: { sets: ['data', 'etc'] } });
       await dispatched(stack, D20);
-      await stack.goodRun(D20, DETOUR);
+      await stack.goodRun(D20, UNREADABLE);
       await stack.goodRun(D20, { set: 'etc', outcome: 'failed' });
       stack.messages();
       await dispatched(stack, D21);
@@ -340,8 +342,8 @@ describe('good again', () => {
         [],
       );
       await dispatched(stack, D22);
-      if (isBadAgain) await stack.goodRun(D22, DETOUR);
-      const told = await audited(stack, '2026-11-22T04:30:00Z');
+      if (isBadAgain) await stack.goodRun(D22, UNREADABLE);
+      const told = (await audited(stack, '2026-11-22T04:30:00Z')).filter((subject) => !subject.includes(' STILL '));
       const good = 'GOOD AGAIN carcosa/data, was SUSPECT since 2026-11-20 04:00 UTC';
       assert.deepEqual(told, isBadAgain ? [] : [good]);
       assert.equal((await stack.problem('suspect'))?.closed === null, isBadAgain);
@@ -367,7 +369,9 @@ describe('complete', () => {
       '3 FAILED since 2026-11-20 04:00 UTC: f/data, g/data, h/data',
     ]);
     // An hour later it is no crowd any more.
-    await stack.at('2026-11-21T04:20:00Z').completeRun(await stack.host('a').backUp({ slot: slot(D21), ...DETOUR }));
+    await stack
+      .at('2026-11-21T04:20:00Z')
+      .completeRun(await stack.host('a').backUp({ slot: slot(D21), ...UNREADABLE }));
     assert.equal(stack.messages().length, 1);
   });
 });
