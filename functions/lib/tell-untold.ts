@@ -99,9 +99,13 @@ async function concerned(pass: Pass, since: number): Promise<{ problems: Problem
   const problems = () => [...found.values()].filter((problem) => problem !== null);
 
   await read([...listed].filter(([, { isRecent }]) => isRecent).map(([key]) => key));
-  const changing = problems().filter(({ told, closed }) => told === null || closed !== null);
-  const owners = new Set(changing.map(({ host, kind }) => host ?? kind));
-  await read([...listed].filter(([, { of }]) => owners.has(of)).map(([key]) => key));
-  await read(problems().flatMap(({ under }) => under ?? []));
+  // What covers one may be covered itself, and what covers that one has to be known as well.
+  for (let before = -1; found.size > before; ) {
+    before = found.size;
+    const changing = problems().filter(({ told, closed }) => told === null || closed !== null);
+    const owners = new Set(changing.map(({ host, kind }) => host ?? kind));
+    await read([...listed].filter(([, { of }]) => owners.has(of)).map(([key]) => key));
+    await read(problems().flatMap(({ under }) => under ?? []));
+  }
   return { problems: problems(), errors };
 }
