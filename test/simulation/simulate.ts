@@ -1,5 +1,6 @@
 /** One simulated world with the oracle as its witness. */
 
+import { monotonicMilliseconds } from '../../system/clock.ts';
 import { DAY } from './fleet-plan.ts';
 import { Oracle } from './oracle/oracle.ts';
 import type { Scenario } from './scenario.ts';
@@ -9,13 +10,28 @@ export interface Simulated {
   readonly counts: World['counts'];
   readonly told: Oracle['told'];
   readonly seconds: number;
-  /** Bytes of the process, at the most that was seen. */
+  /** Bytes of the whole process, at the most that was seen. */
   readonly memory: number;
 }
 
-/** Lives through it. Throws with seed and time where people were told anything else than what the oracle says. */
+/**
+ * Lives through it. Where people were told anything else than what the oracle says it throws, with seed, time and what had
+ * happened to whom it is about; of a smaller fleet, if that shows something too.
+ */
 export async function simulate(scenario: Scenario, onDay: (day: number) => void = () => {}): Promise<Simulated> {
-  const begun = performance.now();
+  try {
+    return await live(scenario, onDay);
+  } catch (error) {
+    for (const part of [50, 10, 3]) {
+      const hosts = Math.ceil(scenario.hosts / part);
+      if (hosts >= 3) await live({ ...scenario, hosts }, () => {});
+    }
+    throw error;
+  }
+}
+
+async function live(scenario: Scenario, onDay: (day: number) => void): Promise<Simulated> {
+  const begun = monotonicMilliseconds();
   let oracle: Oracle | undefined;
   let memory = 0;
   const world = new World(scenario, ({ store, from, to }) => {
@@ -29,11 +45,11 @@ export async function simulate(scenario: Scenario, onDay: (day: number) => void 
     });
   } catch (error) {
     const { seed, hosts, days } = scenario;
-    const at = world.clock.now();
-    const day = Math.floor((at.getTime() - world.from) / DAY);
+    const day = Math.floor((world.clock.now().getTime() - world.from) / DAY);
     const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    throw new Error(`seed ${seed}, ${hosts} hosts, ${days} days: on day ${day}, at ${at.toISOString()}: ${why}`);
+    const when = `seed ${seed}, ${hosts} hosts, ${days} days: on day ${day}, at ${world.clock.now().toISOString()}`;
+    throw new Error(`${when}:\n${why}\n${oracle?.log.about(why)}`);
   }
-  const seconds = (performance.now() - begun) / 1000;
+  const seconds = (monotonicMilliseconds() - begun) / 1000;
   return { counts: world.counts, told: (oracle as Oracle).told, seconds, memory };
 }

@@ -13,6 +13,7 @@ import type { Invocation, OfRun, PublishedRun, Witness } from '../witness.ts';
 import { Adoption, shown } from './adoption.ts';
 import { Book } from './book.ts';
 import { Due } from './due.ts';
+import { Log } from './log.ts';
 import { type Problem, Problems } from './problems.ts';
 import { Settling } from './settling.ts';
 import { Slots } from './slots.ts';
@@ -22,6 +23,7 @@ const NOT_FAILED = [0, 3, 75];
 
 export class Oracle implements Witness {
   readonly problems = new Problems();
+  readonly log = new Log();
   readonly #due: Due;
   readonly #book: Book;
   readonly #slots: Slots;
@@ -30,6 +32,7 @@ export class Oracle implements Witness {
   readonly #adoption: Adoption;
   readonly #deadlines = new Map<string, number>();
   #isHeard = true;
+  #fleet: PlannedFleet | null = null;
   /** What was told, by kind of message. */
   readonly told = { begins: 0, ends: 0, repeats: 0, disturbed: 0 };
 
@@ -53,12 +56,22 @@ export class Oracle implements Witness {
   applied(at: number, fleet: PlannedFleet): void {
     this.#slots.advance(at - 1);
     this.#due.apply(at, fleet);
+    this.log.add(
+      'stack',
+      at,
+      'fleet file of',
+      Object.keys(fleet.hosts).length,
+      'hosts:',
+      ...changes(this.#fleet, fleet),
+    );
+    this.#fleet = fleet;
     for (const [name, { deadline }] of Object.entries(fleet.policies)) this.#deadlines.set(name, deadline * HOUR);
   }
 
-  noted(_at: number, kind: 'started' | 'alive' | 'skipped', of: OfRun): void {
-    this.#slots.advance(_at);
+  noted(at: number, kind: 'started' | 'alive' | 'skipped', of: OfRun): void {
+    this.#slots.advance(at);
     const run = this.#book.run(of);
+    this.log.add(run.host, at, kind, run.set, run.run);
     if (kind === 'skipped') run.skipped = true;
     else run.started = true;
   }
@@ -66,18 +79,23 @@ export class Oracle implements Witness {
   published(at: number, run: PublishedRun): void {
     this.#slots.advance(at);
     this.#book.published(at, run);
+    this.log.add(run.name, at, 'manifest', run.says, run.set, run.run);
   }
 
-  accepted(_at: number, of: OfRun): void {
-    this.#book.run(of).isAccepted = true;
+  accepted(at: number, of: OfRun): void {
+    const run = this.#book.run(of);
+    run.isAccepted = true;
+    this.log.add(run.host, at, 'accepted by the operator', run.set, run.run);
   }
 
-  listens(_at: number, isHeard: boolean): void {
+  listens(at: number, isHeard: boolean): void {
     this.#isHeard = isHeard;
+    this.log.add('stack', at, isHeard ? 'somebody listens' : 'nobody listens');
   }
 
   async invoked(at: number, invocation: Invocation): Promise<void> {
     this.problems.begin(at);
+    this.#note(at, invocation);
     const messages = invocation.messages.filter(({ subject }) => !subject.startsWith('Offsite digest'));
     if (invocation.of === 'dispatch' && invocation.slot !== null) this.#slots.dispatched(invocation.slot);
     if (invocation.isDisturbed) {
@@ -91,6 +109,18 @@ export class Oracle implements Witness {
     compareMessages(messages, expected);
     for (const { what } of expected) this.told[what]++;
     await this.#adoption.compare(invocation.written);
+  }
+
+  #note(at: number, invocation: Invocation): void {
+    const { of, isDisturbed, messages } = invocation;
+    const how = isDisturbed ? `${of}, which died or could not publish` : of;
+    if (invocation.of === 'complete')
+      this.log.add(this.#book.run(invocation.about).host, at, how, invocation.about.run);
+    else if (invocation.of === 'command')
+      this.log.add(this.#due.hostOf(invocation.node, at) ?? '', at, how, invocation.policy, 'exit', invocation.code);
+    else if (of !== 'audit' || isDisturbed || messages.length > 0)
+      this.log.add('stack', at, how, invocation.of === 'dispatch' ? invocation.slot?.policy : '');
+    for (const { subject } of messages) this.log.add('stack', at, 'told:', subject);
   }
 
   #foretell(at: number, invocation: Invocation): Message[] {
@@ -170,3 +200,22 @@ const said = (messages: readonly Publication[]) => messages.map(({ subject }) =>
 
 /** A problem in the words of a failure. */
 const describe = (problem: Problem): string => JSON.stringify(shown(problem));
+
+/** What one fleet file has that the other has not, by names and schedules. */
+function changes(before: PlannedFleet | null, after: PlannedFleet): string[] {
+  if (before === null) return ['the first'];
+  const lines = ({ hosts, policies }: PlannedFleet) =>
+    [
+      ...Object.entries(hosts).map(
+        ([name, { pause }]) => `${name}${pause === undefined ? '' : ` until ${pause.until}`}`,
+      ),
+      ...Object.entries(policies).map(([name, { full, incremental, deadline }]) =>
+        [name, full, incremental, deadline].join(' '),
+      ),
+    ] as const;
+  const [old, now] = [new Set(lines(before)), new Set(lines(after))];
+  return [
+    ...[...old].filter((line) => !now.has(line)).map((line) => `- ${line};`),
+    ...[...now].filter((line) => !old.has(line)).map((line) => `+ ${line};`),
+  ];
+}
