@@ -27,7 +27,8 @@ export interface Contender {
   readonly version: string;
   /** `alike`: zstd level 3, as ours; those are compared. `defaults` is printed beside, without a ratio. */
   readonly setting: 'alike' | 'defaults';
-  readonly speaksS3: boolean;
+  /** Whether it can use S3, and by which way it is to. */
+  readonly speaksS3: 'direct' | 'slow' | null;
   /** A fresh repository; returns the commands on it. */
   prepare(place: Place, source: string): Session;
 }

@@ -11,18 +11,20 @@ import { commandLine } from '../system/process.ts';
 import type { Contender } from './contender.ts';
 import { borg } from './contenders/borg.ts';
 import { duplicity } from './contenders/duplicity.ts';
-import { ours } from './contenders/ours.ts';
+import { ours, oursFarAway } from './contenders/ours.ts';
 import { restic } from './contenders/restic.ts';
 import { rustic } from './contenders/rustic.ts';
 import { makeCorpus } from './corpora.ts';
 import { profile } from './profile.ts';
 import { summarize, tableOf } from './report.ts';
 import { CASES, type Case, type Result, runRound } from './round.ts';
+import { startServer } from './s3.ts';
 
 const HELP = `npm run bench -- [options]
 
   --peers LIST    of restic, borg, rustic, duplicity (default: all that are on PATH)
   --corpus WHAT   tree, big, or a directory, of which a copy is used (default: tree)
+  --store WHERE   dir, or s3: one server on this machine for all that can use it; ours also with 50 ms more a call
   --rounds N      default 3
   --cases LIST    of ${CASES.join(', ')} (a full is always made)
   --work DIR      where to work, on the file system to be measured (default: the temporary folder)
@@ -45,6 +47,7 @@ const { values } = parseArgs({
   options: {
     peers: { type: 'string', default: Object.keys(PEERS).join() },
     corpus: { type: 'string', default: 'tree' },
+    store: { type: 'string', default: 'dir' },
     rounds: { type: 'string', default: '3' },
     cases: { type: 'string', default: CASES.join() },
     work: { type: 'string', default: tmpdir() },
@@ -60,15 +63,22 @@ if (values.help) say(HELP);
 else main();
 
 function main(): void {
-  const contenders = [ours(), ...values.peers.split(',').flatMap(contendersOf)];
+  const isS3 = values.store === 's3';
+  if (!isS3 && values.store !== 'dir') throw new Error(`no store ${values.store}: there are dir, s3`);
+  const peers = values.peers.split(',').flatMap(contendersOf);
+  const contenders = isS3
+    ? [ours(), oursFarAway(), ...peers.filter(({ speaksS3 }) => speaksS3 !== null)]
+    : [ours(), ...peers];
   const cases = new Set(values.cases.split(',').map(caseOf));
   const rounds = Number(values.rounds);
   const isBuiltIn = values.corpus === 'tree' || values.corpus === 'big';
   const corpus = isBuiltIn ? values.corpus : resolve(values.corpus);
   const work = mkdtempSync(join(resolve(values.work), 'offsite-bench-'));
   const results: Result[] = [];
+  const server = isS3 ? startServer(join(work, 's3')) : null;
   try {
     const source = makeCorpus(corpus, join(work, 'corpus'));
+    if (server !== null) say(`one S3 server for all: it takes ${server.throughput} MiB/s of PUT`);
     if (values.profile) {
       say(profile(source, work));
       return;
@@ -77,7 +87,7 @@ function main(): void {
     say(`${machine}\n${contenders.map(({ name, version }) => `${name} ${version}`).join(', ')}\n${corpus}`);
     for (let number = 0; number < rounds; number++) {
       runRound({
-        ...{ number, source, work, contenders, cases, s3: null },
+        ...{ number, source, work, contenders, cases, server },
         onResult: (result) => {
           results.push(result);
           const { wall, cpu, peak } = result.cost;
@@ -95,6 +105,7 @@ function main(): void {
       writeFileSync(values.json, `${JSON.stringify({ machine, corpus, versions, results }, null, 1)}\n`);
     }
   } finally {
+    server?.stop();
     if (values.keep) say(`kept: ${work}`);
     else rmSync(work, { recursive: true, force: true });
   }

@@ -5,8 +5,9 @@ import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../system/clock.ts';
 import { changeOnePercent, filesBelow, touchAll } from './changes.ts';
-import type { Contender, S3Place, Session } from './contender.ts';
+import type { Contender, Session } from './contender.ts';
 import { type Command, type Cost, measure, run } from './measure.ts';
+import type { Server } from './s3.ts';
 
 export const CASES = ['full', 'unchanged', 'touched', 'changed 1 %', 'restore all', 'restore one'] as const;
 export type Case = (typeof CASES)[number];
@@ -27,7 +28,7 @@ export interface RoundPlan {
   readonly work: string;
   readonly contenders: readonly Contender[];
   readonly cases: ReadonlySet<Case>;
-  readonly s3: Omit<S3Place, 'prefix'> | null;
+  readonly server: Server | null;
   readonly onResult: (result: Result) => void;
 }
 
@@ -40,14 +41,16 @@ interface Seat {
 
 /** Runs all cases; who comes first changes from round to round. */
 export function runRound(plan: RoundPlan): void {
-  const { number, source, work, contenders, s3 } = plan;
+  const { number, source, work, contenders, server } = plan;
   const order = number % 2 === 0 ? contenders : contenders.toReversed();
   const seats = order.map((contender): Seat => {
     const folder = join(work, `round-${number}`, contender.name.replaceAll(/\W+/g, '-'));
     const store = join(folder, 'store');
     for (const one of [store, join(folder, 'home')]) mkdirSync(one, { recursive: true });
-    const s3Place = s3 === null ? null : { ...s3, prefix: `${contender.name.replaceAll(/\W+/g, '-')}-${number}` };
-    const session = contender.prepare({ store, home: join(folder, 'home'), s3: s3Place }, source);
+    const endpoint = server === null ? null : contender.speaksS3 === 'slow' ? server.slow : server.direct;
+    const prefix = `${contender.name.replaceAll(/\W+/g, '-')}-${number}`;
+    const s3 = endpoint === null ? null : { ...endpoint, prefix };
+    const session = contender.prepare({ store, home: join(folder, 'home'), s3 }, source);
     return { contender, folder, store, session };
   });
   const files = filesBelow(source);
@@ -93,7 +96,7 @@ function restores(plan: RoundPlan, seat: Seat, files: readonly string[]): void {
 function measured(plan: RoundPlan, { contender, folder, store }: Seat, what: Case, command: Command): void {
   // What others left to be written must not be written on this one's time.
   run({ words: ['sync'] });
-  const before = plan.s3 === null ? bytesBelow(store) : null;
+  const before = plan.server === null ? bytesBelow(store) : null;
   const cost = measure(command, folder);
   const stored = before === null ? null : bytesBelow(store) - before;
   plan.onResult({ round: plan.number, contender: contender.name, case: what, cost, stored });

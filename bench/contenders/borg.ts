@@ -12,7 +12,7 @@ export function borg(setting: Contender['setting']): Contender | null {
     .trim();
   const compression = setting === 'alike' ? ['--compression', 'zstd,3'] : [];
   const name = setting === 'alike' ? 'borg' : 'borg (defaults)';
-  return { name, version, setting, speaksS3: false, prepare: (place, source) => prepare(place, source, compression) };
+  return { name, version, setting, speaksS3: null, prepare: (place, source) => prepare(place, source, compression) };
 }
 
 function prepare({ store, home }: Place, source: string, compression: string[]): Session {

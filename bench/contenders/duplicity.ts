@@ -11,7 +11,7 @@ export function duplicity(): Contender | null {
     name: 'duplicity',
     version,
     setting: 'defaults',
-    speaksS3: false,
+    speaksS3: null,
     prepare: (place, source) => prepare(place, source, version),
   };
 }

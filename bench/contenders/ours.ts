@@ -5,21 +5,24 @@ import { join } from 'node:path';
 import { VERSION } from '../../contract/version.ts';
 import type { Contender, Place, Session } from '../contender.ts';
 import { type Command, run } from '../measure.ts';
+import { LATENCY, urlOf } from '../s3.ts';
 
 const OFFSITE = join(import.meta.dirname, '../../bin/offsite');
 
 export function ours(): Contender {
-  return { name: 'offsite', version: VERSION, setting: 'alike', speaksS3: true, prepare };
+  return { name: 'offsite', version: VERSION, setting: 'alike', speaksS3: 'direct', prepare };
+}
+
+/** The same, where every call of the store takes so much longer. */
+export function oursFarAway(): Contender {
+  return { ...ours(), name: `offsite (+${LATENCY} ms a call)`, setting: 'defaults', speaksS3: 'slow' };
 }
 
 function prepare({ store, home, s3 }: Place, source: string): Session {
   mkdirSync(home, { recursive: true });
   const keys = join(home, 'keys');
   const config = join(home, 'config.yml');
-  const url =
-    s3 === null
-      ? `file://${store}`
-      : `s3://${s3.bucket}/${s3.prefix}?region=us-east-1&endpoint=${encodeURIComponent(s3.endpoint)}`;
+  const url = s3 === null ? `file://${store}` : urlOf(s3);
   const env: Record<string, string> = { OFFSITE_CONFIG: config, OFFSITE_KEY: join(keys, 'private.asc') };
   if (s3 !== null) {
     env.AWS_ACCESS_KEY_ID = s3.accessKey;

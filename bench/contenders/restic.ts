@@ -7,7 +7,7 @@ import { type Command, isThere, run } from '../measure.ts';
 export function restic(): Contender | null {
   if (!isThere('restic', 'version')) return null;
   const version = /restic (\S+)/.exec(run({ words: ['restic', 'version'] }))?.[1] ?? 'unknown';
-  return { name: 'restic', version, setting: 'alike', speaksS3: true, prepare };
+  return { name: 'restic', version, setting: 'alike', speaksS3: 'direct', prepare };
 }
 
 function prepare({ store, home, s3 }: Place, source: string): Session {

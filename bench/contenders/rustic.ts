@@ -7,7 +7,7 @@ import { type Command, isThere, run } from '../measure.ts';
 export function rustic(): Contender | null {
   if (!isThere('rustic')) return null;
   const version = /rustic (\S+)/.exec(run({ words: ['rustic', '--version'] }))?.[1] ?? 'unknown';
-  return { name: 'rustic', version, setting: 'alike', speaksS3: false, prepare };
+  return { name: 'rustic', version, setting: 'alike', speaksS3: null, prepare };
 }
 
 function prepare({ store, home }: Place, source: string): Session {

@@ -6,7 +6,7 @@ import { medianOf, summarize, tableOf } from '../../bench/report.ts';
 import type { Result } from '../../bench/round.ts';
 
 const contender = (name: string, setting: 'alike' | 'defaults') => ({
-  ...{ name, setting, version: '1', speaksS3: false },
+  ...{ name, setting, version: '1', speaksS3: null },
   prepare: () => assert.fail('nothing is run here'),
 });
 const contenders = [contender('offsite', 'alike'), contender('peer', 'alike'), contender('fat', 'alike')];
