@@ -67,11 +67,13 @@ export async function openHands(
       import('../local/embedded.ts'),
       import('../local/hosts.ts'),
     ]);
+    const read = async () => (lists && hosts !== null ? hostsIn(hosts) : new Map<string, string>());
+    await read();
     const embedded = new Embedded({
       store,
       clock: context.clock,
       anchor: judges ? await context.anchor(options) : [],
-      hosts: lists && hosts !== null ? await hostsIn(hosts) : new Map(),
+      hosts: read,
       outbox,
       environment: wholeEnvironment,
     });

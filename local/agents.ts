@@ -17,8 +17,8 @@ const AGENT = fileURLToPath(new URL('../bin/offsite', import.meta.url));
 const KEPT_FROM_AGENTS = /^OFFSITE_(KEY|PASSPHRASE_FILE|CONFIG|STORE|HOSTS|OUTBOX)$/;
 
 export interface AgentPorts {
-  /** Config files by node. */
-  readonly hosts: ReadonlyMap<string, string>;
+  /** Config files by node, as they are now: hosts come and go while a stack runs. */
+  readonly hosts: () => Promise<ReadonlyMap<string, string>>;
   readonly clock: Clock;
   /** For what agents say. */
   readonly logs: string;
@@ -40,14 +40,16 @@ export class Agents implements CommandSender {
   }
 
   async knownNodes(nodes: readonly string[]): Promise<ReadonlySet<string>> {
-    return new Set(nodes.filter((node) => this.#ports.hosts.has(node)));
+    const hosts = await this.#ports.hosts();
+    return new Set(nodes.filter((node) => hosts.has(node)));
   }
 
   /** Resolves when the agents have been started. */
   async send({ nodes, payload, comment }: OutgoingCommand): Promise<{ command: string }> {
     const slot = parseSlotComment(comment);
+    const hosts = await this.#ports.hosts();
     for (const node of nodes) {
-      const config = this.#ports.hosts.get(node);
+      const config = hosts.get(node);
       if (config === undefined || slot === null) continue;
       const { exit } = await this.#start(node, config, payload);
       const run = exit

@@ -24,8 +24,8 @@ export interface EmbeddedOptions {
   readonly clock: Clock;
   /** The operator's public keys. */
   readonly anchor: readonly PublicKey[];
-  /** Config files by node; see hostsIn. */
-  readonly hosts: ReadonlyMap<string, string>;
+  /** Config files by node, as they are now; see hostsIn. */
+  readonly hosts: () => Promise<ReadonlyMap<string, string>>;
   /** Where messages go, and what agents say. */
   readonly outbox: string;
   /** For agents, at their start. */
@@ -44,7 +44,7 @@ export class Embedded {
   readonly agents: Agents;
   /** Where messages are kept. */
   readonly outbox: string;
-  readonly #hosts: ReadonlyMap<string, string>;
+  readonly #hosts: () => Promise<ReadonlyMap<string, string>>;
 
   constructor(options: EmbeddedOptions) {
     const { store, clock, anchor, hosts, outbox, environment, onMessage = () => undefined } = options;
@@ -63,12 +63,12 @@ export class Embedded {
 
   /** A host of this machine can always be asked; null where there is no config of that node. */
   async nodeState(node: string): Promise<{ online: true; lastSeen: null } | null> {
-    return this.#hosts.has(node) ? { online: true, lastSeen: null } : null;
+    return (await this.#hosts()).has(node) ? { online: true, lastSeen: null } : null;
   }
 
   /** All hosts of the folder. Throws `config-invalid` where one of the configs is no good. */
   async nodes() {
-    return [...this.#hosts].map(([node, file]) => nodeOfConfig(node, file));
+    return [...(await this.#hosts())].map(([node, file]) => nodeOfConfig(node, file));
   }
 
   /** Whoever has a config here may be asked. */

@@ -10,10 +10,12 @@ import { audit } from '../functions/audit.ts';
 import { complete } from '../functions/complete.ts';
 import { dispatch } from '../functions/dispatch.ts';
 import { beginPass } from '../functions/lib/pass.ts';
+import { slotsOfRuling } from '../functions/lib/slots-of-ruling.ts';
 import { storedVerdict } from '../functions/lib/subject.ts';
 import type { Heartbeat } from '../functions/ports/heartbeat.ts';
 import { type Slot, slotsBetween } from '../functions/rules/slots.ts';
 import type { Stack } from '../functions/stack.ts';
+import type { RunPlace } from '../repository/manifests.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Agents } from './agents.ts';
 
@@ -22,6 +24,9 @@ const DAY = 1440 * MINUTE;
 const AUDIT_EVERY = 15 * MINUTE;
 /** No deadline is longer: see contract/fleet.ts. */
 const LONGEST_DEADLINE = 30 * DAY;
+/** Whatever could not be dispatched is tried again after this long, then after twice as long, up to the other. */
+const FIRST_RETRY = MINUTE;
+const LAST_RETRY = AUDIT_EVERY;
 
 export interface WatchPorts {
   readonly stack: Stack;
@@ -37,17 +42,26 @@ export interface WatchPorts {
   readonly onError: (error: unknown) => void;
 }
 
+/** A slot that could not be dispatched, and when it is tried again. */
+interface Failed {
+  readonly slot: Slot;
+  readonly at: Date;
+  readonly wait: number;
+}
+
 /** Dispatches, judges and audits until the signal is aborted. Agents that run then go on by themselves. */
 export async function watch(ports: WatchPorts): Promise<void> {
   const { clock, signal, every, agents, onError } = ports;
   const seen = new Set<string>();
   let dispatchedTo = new Date(clock.now().getTime() - LONGEST_DEADLINE);
+  let failed: readonly Failed[] = [];
   let nextAudit = clock.now();
   while (!signal.aborted) {
     const now = clock.now();
     await attempt(onError, async () => {
-      await dispatchDue(ports, dispatchedTo, now);
+      const slots = await slotsDue(ports.stack, dispatchedTo, now);
       dispatchedTo = now;
+      failed = await dispatchAll(ports, slots, failed);
     });
     await attempt(onError, async () => agents.check());
     await attempt(onError, () => judgeNew(ports.stack, seen, onError));
@@ -68,17 +82,39 @@ async function attempt(onError: (error: unknown) => void, work: () => Promise<vo
   await work().catch(onError);
 }
 
-/** What became due in (from, to] and may still be asked for. Asking again for what was asked for does nothing. */
-async function dispatchDue({ stack, agents, onDispatched, onError }: WatchPorts, from: Date, to: Date): Promise<void> {
-  const { rulings } = await stack.fleets.history(to);
-  const fleet = rulings[0]?.fleet;
-  if (fleet === undefined) return;
-  for (const { policy, type, due, deadline } of slotsBetween(fleet, from, to)) {
-    if (deadline <= to) continue;
-    const { nodes, errors } = await dispatch(stack, agents, { policy, type, time: due });
-    for (const error of errors) onError(error);
-    if (nodes > 0) onDispatched?.({ policy, type, due }, nodes);
+/** What became due in (from, to], by the fleet file of its minute, and may still be asked for. */
+async function slotsDue(stack: Stack, from: Date, to: Date): Promise<Slot[]> {
+  const { rulings } = await stack.fleets.history(from);
+  const slots = rulings.flatMap((ruling) => slotsOfRuling(ruling, from, to));
+  return slots.filter(({ deadline }) => deadline > to).sort((one, other) => +one.due - +other.due);
+}
+
+/** Dispatches these slots, and those that failed earlier and are to be tried again now; the ones that are left. */
+async function dispatchAll(
+  { stack, agents, clock, onDispatched, onError }: WatchPorts,
+  slots: readonly Slot[],
+  before: readonly Failed[],
+): Promise<Failed[]> {
+  const now = clock.now();
+  const open = before.filter(({ slot }) => slot.deadline > now);
+  const failed = open.filter(({ at }) => at > now);
+  const again = open.filter(({ at }) => at <= now);
+  for (const { slot, wait } of [...again, ...slots.map((slot) => ({ slot, wait: FIRST_RETRY }))]) {
+    const { policy, type, due } = slot;
+    let isDone = true;
+    const fails = (error: unknown) => {
+      isDone = false;
+      onError(error);
+    };
+    await attempt(fails, async () => {
+      // Asking again for what was asked for does nothing.
+      const { nodes, errors } = await dispatch(stack, agents, { policy, type, time: due });
+      errors.forEach(fails);
+      if (nodes > 0) onDispatched?.({ policy, type, due }, nodes);
+    });
+    if (!isDone) failed.push({ slot, at: new Date(now.getTime() + wait), wait: Math.min(2 * wait, LAST_RETRY) });
   }
+  return failed;
 }
 
 async function nextDue(stack: Stack, now: Date, until: Date): Promise<Date | null> {
@@ -93,16 +129,27 @@ async function judgeNew(stack: Stack, seen: Set<string>, onError: (error: unknow
     for await (const { key } of stack.store.list(prefix)) {
       const place = parseObjectKey(key);
       if (seen.has(key) || (place?.kind !== 'manifest' && place?.kind !== 'accepted')) continue;
-      const verdict = await storedVerdict(await beginPass(stack, runInstant(place.run)), place);
-      const enough = place.kind === 'accepted' ? ['acceptance'] : ['manifest', 'acceptance'];
-      if (verdict === null || !enough.includes(verdict.witness)) {
-        const { errors } = await complete(stack, { kind: 'object', key });
-        for (const error of errors) onError(error);
-        if (errors.length > 0) continue;
-      }
-      seen.add(key);
+      // One that fails keeps no other from being judged.
+      await attempt(onError, async () => {
+        if (await judgeOne(stack, key, place, onError)) seen.add(key);
+      });
     }
   }
+}
+
+/** True where nothing is left to do. */
+async function judgeOne(
+  stack: Stack,
+  key: string,
+  place: RunPlace & { readonly kind: 'manifest' | 'accepted' },
+  onError: (error: unknown) => void,
+): Promise<boolean> {
+  const verdict = await storedVerdict(await beginPass(stack, runInstant(place.run)), place);
+  const enough = place.kind === 'accepted' ? ['acceptance'] : ['manifest', 'acceptance'];
+  if (verdict !== null && enough.includes(verdict.witness)) return true;
+  const { errors } = await complete(stack, { kind: 'object', key });
+  errors.forEach(onError);
+  return errors.length === 0;
 }
 
 async function auditNow({ stack, heartbeat, onAudited, onError }: WatchPorts): Promise<void> {

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import { OffsiteError } from '../../contract/errors.ts';
+import type { Clock } from '../../system/clock.ts';
 import { Context } from '../context.ts';
 import { addEmbeddedOptions, type HandsOptions, openHands } from '../fleet-hands.ts';
 import { count, formatInstant } from '../ui/format.ts';
 
 /** Milliseconds after which a new fleet file, or a run that came by itself, is seen at the latest. */
 const EVERY = 10_000;
+const HOUR = 3_600_000;
 
 export function addFleetWatch(fleet: Command): void {
   const command = fleet
@@ -51,7 +53,20 @@ async function watchFleet(options: HandsOptions, context: Context): Promise<void
     onAudited: (slots, open) => {
       if (slots > 0) output.message(`${formatInstant(clock.now())}: audited ${count(slots, 'slot')}, ${open} open`);
     },
-    onError: (error) => output.warning(error instanceof Error ? error.message : String(error)),
+    onError: onceAnHour((text) => output.warning(text), clock),
   });
   output.message('stopped; agents that run go on');
+}
+
+/** What goes on failing is tried every few seconds, and must not fill a log: the same words are said once an hour. */
+function onceAnHour(say: (text: string) => void, clock: Clock): (error: unknown) => void {
+  const said = new Map<string, number>();
+  return (error) => {
+    const text = error instanceof Error ? error.message : String(error);
+    const now = clock.now().getTime();
+    for (const [known, at] of said) if (now - at >= HOUR) said.delete(known);
+    if (said.has(text)) return;
+    said.set(text, now);
+    say(text);
+  };
 }

@@ -1,9 +1,10 @@
 /** The embedded stack kept running, by a clock that goes on as fast as its agents are: dispatched, judged, missed, told. */
 
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import type { Json } from '../../contract/canonical.ts';
+import { objectKey } from '../../contract/keys.ts';
 import { ManualClock, storeByClock } from '../../local/clock.ts';
 import { Embedded } from '../../local/embedded.ts';
 import { hostsIn } from '../../local/hosts.ts';
@@ -48,14 +49,14 @@ interface Seen {
 }
 
 /** A process of its own, so to speak, that is stopped at `hour`. */
-async function watchUntil(hour: number): Promise<Seen> {
+async function watchUntil(hour: number, meanwhile: () => Promise<void> = async () => {}): Promise<Seen> {
   const seen: Seen = { dispatched: [], subjects: [], errors: [] };
   const stop = new AbortController();
   const embedded = new Embedded({
     store: storeByClock(store, clock),
     clock,
     anchor,
-    hosts: await hostsIn(home.path('hosts')),
+    hosts: () => hostsIn(home.path('hosts')),
     outbox: home.path('outbox'),
     environment: () => clock.environment(),
     onMessage: (subject) => seen.subjects.push(subject.replace('Offsite: ', '')),
@@ -65,6 +66,7 @@ async function watchUntil(hour: number): Promise<Seen> {
     sleep: async (milliseconds, signal) => {
       await embedded.agents.settled();
       await clock.sleep(milliseconds, signal);
+      await meanwhile();
       if (clock.now() >= at(hour)) stop.abort();
     },
   };
@@ -132,4 +134,47 @@ test('a manifest that came by itself is judged', async () => {
   assert.deepEqual(verdicts(), []);
   const { errors } = await watchUntil(10.3);
   assert.deepEqual([verdicts().length, errors], [1, []]);
+});
+
+test('a host whose config comes while it runs is asked', async () => {
+  const { subjects, dispatched } = await watchUntil(11.6, async () => {
+    if (existsSync(home.path('hosts/purr.yml'))) return;
+    cpSync(home.config('purr'), home.path('hosts', 'purr.yml'));
+    await putFleet(store, fleet('cron(0 11 * * ? *)'), clock.now());
+  });
+  assert.deepEqual(dispatched, ['nightly full 11:00 2']);
+  assert.ok(!subjects.some((subject) => /UNKNOWN NODE/.test(subject)), subjects.join());
+});
+
+test('a slot that could not be dispatched is tried again before its deadline', async () => {
+  const [hosts, away] = [home.path('hosts'), home.path('hosts-away')];
+  await putFleet(store, fleet('cron(0 12 * * ? *)'), clock.now());
+  renameSync(hosts, away);
+  const { dispatched, errors, subjects } = await watchUntil(12.4, async () => {
+    if (clock.now() >= at(12.15) && existsSync(away)) renameSync(away, hosts);
+  });
+  assert.ok(errors.length > 0);
+  assert.deepEqual([dispatched, subjects], [['nightly full 12:00 2'], []]);
+});
+
+test('what was due by the file before, and is open still, is asked for too', async () => {
+  await putFleet(store, fleet('cron(0 13 * * ? *)'), clock.now());
+  clock.advanceTo(at(13.05));
+  await putFleet(store, fleet('cron(0 17 * * ? *)'), clock.now());
+  const { dispatched, subjects, errors } = await watchUntil(13.2);
+  assert.deepEqual([dispatched, subjects, errors], [['nightly full 13:00 2'], [], []]);
+});
+
+test('a record that cannot be read keeps nothing else from being judged', async () => {
+  ended(await offsite(['backup', 'full', ...home.as('carcosa')], { env: clock.environment() }), 0);
+  ended(await offsite(['backup', 'full', ...home.as('purr')], { env: clock.environment() }), 0);
+  const before = (await runsOf('carcosa')).length + (await runsOf('purr')).length;
+  const run = readdirSync(home.path('store/runs/carcosa/data')).sort().at(-1) ?? '';
+  const verdict = home.path('store', objectKey({ kind: 'verdict', host: 'carcosa', set: 'data', run }));
+  writeFileSync(verdict, '{"type":"offsite/verdict/9","format":1}');
+  const { errors } = await watchUntil(13.4);
+  assert.ok(errors.length > 0, 'it is said');
+  assert.equal((await runsOf('purr')).at(-1)?.verdict, 'complete');
+  assert.equal((await runsOf('carcosa')).length + (await runsOf('purr')).length, before);
+  rmSync(verdict);
 });
