@@ -12,8 +12,8 @@ export interface Circumstances {
   readonly now: Date;
   /** True where it is told by whoever asks; false where whoever recorded it may be about to. */
   isRipe(problem: Problem): boolean;
-  /** Milliseconds from a slot's due minute to its deadline; a day of a policy that is no more. */
-  deadlineOf(policy: string): number;
+  /** Milliseconds from that due minute of a policy to its deadline, whatever the policy is now; a day where nobody knows. */
+  deadlineOf(policy: string, due: Date): number;
   /** Whether the fleet file names what it is of; what it names no more is not repeated, for nothing will ever end it. */
   isWatched(problem: Problem): boolean;
   /** True where all problems there are were given: only then anything is repeated. */
@@ -103,10 +103,10 @@ export function planOf(problems: readonly Problem[], circumstances: Circumstance
 
 /** When a problem is due for its next repeat; null where it is not repeated, for nobody was told or it has ended. */
 export function nextRepeat(problem: Problem): Date | null {
-  const { told, closed, repeats, kind, spoken } = problem;
+  const { told, closed, repeats, kind, host, spoken } = problem;
   if (told === null || closed !== null) return null;
   const days = kind === 'dead-letters' ? repeats + 1 : daysOf(repeats);
-  const enough = spoken.at(-MAX_A_WEEK);
+  const enough = host === null ? undefined : spoken.at(-MAX_A_WEEK);
   const waitsUntil = enough === undefined ? 0 : Date.parse(enough) + WEEK;
   return new Date(Math.max(Date.parse(told) + days * DAY, waitsUntil));
 }
@@ -114,9 +114,14 @@ export function nextRepeat(problem: Problem): Date | null {
 /** 1, 3 and 7 days after it was told, then every 7 days. */
 const daysOf = (repeats: number): number => [1, 3][repeats] ?? 7 * (repeats - 1);
 
-/** True where at most four messages a week would be exceeded by one more about it. */
-function isEnough({ spoken }: Problem, now: Date): boolean {
-  return spoken.filter((at) => Date.parse(at) > +now - WEEK).length >= MAX_A_WEEK;
+/** True where at most four messages a week would be exceeded by one more about it. Of the stack's own there is never enough. */
+function isEnough({ host, spoken }: Problem, now: Date): boolean {
+  return host !== null && spoken.filter((at) => Date.parse(at) > +now - WEEK).length >= MAX_A_WEEK;
+}
+
+/** True where a message told of it; not where it is marked as told, for enough was said. */
+function isHeard({ told, spoken }: Problem): boolean {
+  return told !== null && spoken.some((at) => at >= told);
 }
 
 function repeatOf(problems: readonly Problem[], now: Date): Plan['repeat'] {
@@ -176,7 +181,7 @@ class Known {
     switch (coverOf(problem)) {
       // What was not asked is asked now, and has the time that the policy gives it.
       case 'policy':
-        return Date.parse(upTo) + this.#circumstances.deadlineOf(over.policy ?? '');
+        return Date.parse(upTo) + this.#circumstances.deadlineOf(over.policy ?? '', new Date(upTo));
       case 'policies':
         return Date.parse(at) + CAUSE_LASTS;
       // The sets of a host that is back are not asked all at once.
@@ -195,7 +200,7 @@ class Known {
   }
 
   #covers(over: Problem, { kind, host, set, began, reasons }: Problem): boolean {
-    if (over.told === null || over.closed !== null) return false;
+    if (over.told === null || over.closed !== null || !isHeard(over)) return false;
     const toldAt = Date.parse(over.told);
     if (kind === 'not-dispatched') {
       return over.kind === kind && +this.#circumstances.now < toldAt + CAUSE_LASTS;
@@ -226,7 +231,8 @@ class Known {
       // What it covers may be none of those given.
       if (problem.kind !== 'not-dispatched' || problem.closed === null) continue;
       const { at, upTo } = problem.closed;
-      const ends = [Date.parse(upTo) + deadlineOf(problem.policy ?? ''), Date.parse(at) + CAUSE_LASTS];
+      const open = deadlineOf(problem.policy ?? '', new Date(upTo));
+      const ends = [Date.parse(upTo) + open, Date.parse(at) + CAUSE_LASTS];
       instants.push(...ends.filter((end) => end > +now));
     }
     return instants.length === 0 ? null : new Date(earliest(instants));

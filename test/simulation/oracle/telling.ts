@@ -11,8 +11,8 @@ export interface Message {
 }
 
 export interface Surroundings {
-  /** Milliseconds. */
-  deadlineOf(policy: string): number;
+  /** Milliseconds, of what was due then. */
+  deadlineOf(policy: string, due: number): number;
   isWatched(problem: Problem): boolean;
 }
 
@@ -109,8 +109,8 @@ export class Telling {
     this.#problems.touch(problem);
   }
 
-  #isEnough({ spoken }: Problem): boolean {
-    return spoken.filter((at) => at > this.#problems.now - 7 * DAY).length >= 4;
+  #isEnough({ host, spoken }: Problem): boolean {
+    return host !== null && spoken.filter((at) => at > this.#problems.now - 7 * DAY).length >= 4;
   }
 
   /** Whether what covers it still does, or did until a moment ago. */
@@ -122,7 +122,7 @@ export class Telling {
     const { now } = this.#problems;
     switch (coverOf(problem)) {
       case 'policy':
-        return now < upTo + this.#around.deadlineOf(over.policy ?? '');
+        return now < upTo + this.#around.deadlineOf(over.policy ?? '', upTo);
       case 'policies':
         return now < at + DAY;
       case 'silence':
@@ -138,7 +138,7 @@ export class Telling {
     const { now, all } = this.#problems;
     const others = kind === 'not-dispatched' ? [...all.values()] : host === null ? [] : this.#problems.ofHost(host);
     const covers = others.filter((one) => {
-      if (one === problem || !isToldAndOpen(one)) return false;
+      if (one === problem || !isToldAndOpen(one) || !isHeard(one)) return false;
       if (kind === 'not-dispatched') return one.kind === kind && now < (one.told ?? 0) + DAY;
       if (one.set === problem.set) return coversInSet(one.kind, kind);
       const isSilence = kind === 'missed' && code === 'never-started';
@@ -154,7 +154,10 @@ export class Telling {
     if (host === null) return null;
     const covers = this.#problems
       .ofHost(host)
-      .filter((one) => one !== problem && one.set === set && isToldAndOpen(one) && coversInSet(one.kind, kind));
+      .filter(
+        (one) =>
+          one !== problem && one.set === set && isToldAndOpen(one) && isHeard(one) && coversInSet(one.kind, kind),
+      );
     problem.mayBeUnder = covers.map(({ key }) => key);
     return problem.mayBeUnder[0] ?? null;
   }
@@ -184,9 +187,11 @@ const coversInSet = (over: Kind, kind: Kind): boolean =>
 
 const isToldAndOpen = ({ told, closed }: Problem): boolean => told !== null && closed === null;
 
+const isHeard = ({ told, spoken }: Problem): boolean => spoken.some((at) => told !== null && at >= told);
+
 /** 1, 3 and 7 days after it was told, then every 7 days; but not before it may be spoken of again. */
-function nextRepeat({ told, repeats, spoken }: Problem): number {
+function nextRepeat({ host, told, repeats, spoken }: Problem): number {
   const days = REPEATS_AFTER[repeats] ?? 7 * (repeats - 1);
-  const fourth = spoken.at(-4);
+  const fourth = host === null ? undefined : spoken.at(-4);
   return Math.max((told ?? 0) + days * DAY, fourth === undefined ? 0 : fourth + 7 * DAY);
 }
