@@ -6,6 +6,7 @@ import { type Problem, problemKey, problemPlace } from '../../contract/problem.t
 import type { AuditState } from '../../contract/verdict.ts';
 import { everyOf } from '../../repository/concurrent.ts';
 import { type Circumstances, planOf } from '../rules/telling.ts';
+import { rulingAt } from './fleet-archive.ts';
 import type { Pass } from './pass.ts';
 import { readProblem } from './problems.ts';
 import { carryOut, PROBLEMS_AT_ONCE } from './tell.ts';
@@ -71,9 +72,9 @@ function circumstances({ begun, history }: Pass, now: Date, isWhole: boolean): C
       if (host === null) return policy === null || Object.hasOwn(fleet.policies, policy);
       return Object.hasOwn(fleet.hosts, host) && (set === null || fleet.hosts[host]?.sets.includes(set) === true);
     },
-    deadlineOf: (policy) => {
-      const ruling = history.rulings.find(({ fleet }) => Object.hasOwn(fleet.policies, policy));
-      return ruling?.fleet.policies[policy]?.deadline ?? DEFAULT_DEADLINE;
+    deadlineOf: (policy, due) => {
+      const policies = rulingAt(history, due)?.fleet.policies ?? {};
+      return (Object.hasOwn(policies, policy) ? policies[policy]?.deadline : undefined) ?? DEFAULT_DEADLINE;
     },
   };
 }

@@ -14,7 +14,11 @@ interface Order {
 /** Calls what `module` exports as `name` with this argument, in a thread of its own; what it returns, or throws, as text. */
 export async function apart<T>(module: URL, name: string, argument: unknown): Promise<T> {
   const order: Order = { module: module.href, name, argument };
-  const worker = new Worker(new URL(import.meta.url), { workerData: order });
+  // The collector is told that there is no more: else it waits until the process has gigabytes.
+  const worker = new Worker(new URL(import.meta.url), {
+    workerData: order,
+    resourceLimits: { maxOldGenerationSizeMb: 700 },
+  });
   const answer = await new Promise<{ result: T } | { error: string }>((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);

@@ -35,15 +35,16 @@ export interface PlannedChange {
 
 export type Schedules = Readonly<Record<string, Omit<PlannedPolicy, 'hosts'> & { readonly share: number }>>;
 
-/** What most fleets have: nightly incrementals and a weekly full, in two shifts. */
-export const TWO_SHIFTS: Schedules = {
-  nightly: { incremental: 'cron(0 1 * * ? *)', full: 'cron(0 1 ? * SUN *)', deadline: 8, share: 0.8 },
+/** What most fleets have: nightly incrementals and a weekly full, some in the evening of working days, some once a week. */
+export const SHIFTS: Schedules = {
+  nightly: { incremental: 'cron(0 1 * * ? *)', full: 'cron(0 1 ? * SUN *)', deadline: 8, share: 0.3 },
   office: { incremental: 'cron(30 19 ? * MON-FRI *)', full: 'cron(0 20 ? * SAT *)', deadline: 10, share: 0.2 },
+  weekly: { full: 'cron(15 3 ? * TUE *)', deadline: 20, share: 0.7 },
 };
 
 /** Every kind of calendar that there is. A host may be in several, and in none at first. */
 export const CALENDARS: Schedules = {
-  nightly: { incremental: 'cron(0 4 * * ? *)', full: 'cron(0 4 ? * SUN *)', deadline: 8, share: 0.4 },
+  nightly: { incremental: 'cron(0 4 * * ? *)', full: 'cron(0 4 ? * SUN *)', deadline: 8, share: 0.3 },
   weekdays: { incremental: 'cron(15 22 ? * MON-FRI *)', full: 'cron(45 22 ? * FRI *)', deadline: 12, share: 0.2 },
   'month-end': { full: 'cron(0 3 L * ? *)', deadline: 24, share: 0.3 },
   'last-weekday': { full: 'cron(20 18 LW * ? *)', deadline: 20, share: 0.1 },
@@ -59,12 +60,12 @@ export const CALENDARS: Schedules = {
 const hostName = (i: number) => `h${String(i).padStart(4, '0')}`;
 const nodeId = (i: number) => `mi-${String(i).padStart(17, '0')}`;
 
-/** The first fleet file. One host in five has a second set. */
+/** The first fleet file. One host in eight has a second set. */
 export function firstFleet(seed: number, count: number, schedules: Schedules): PlannedFleet {
   const hosts: Record<string, PlannedHost> = {};
   for (let i = 0; i < count; i++) {
     const dice = new Dice(seed, 'sets', i);
-    hosts[hostName(i)] = { node: nodeId(i), sets: dice.chance(0.2) ? ['data', 'etc'] : ['data'] };
+    hosts[hostName(i)] = { node: nodeId(i), sets: dice.chance(0.125) ? ['data', 'etc'] : ['data'] };
   }
   const names = Object.keys(hosts);
   const policies: Record<string, PlannedPolicy> = {};
@@ -72,7 +73,7 @@ export function firstFleet(seed: number, count: number, schedules: Schedules): P
     const wanted = schedule.sets;
     const able = names.filter((host) => wanted === undefined || hosts[host]?.sets.some((set) => wanted.includes(set)));
     const members = able.filter((host) => new Dice(seed, 'member', name, host).chance(share));
-    policies[name] = { ...schedule, hosts: members.length > 0 ? members : able.slice(0, 1) };
+    if (able.length > 0) policies[name] = { ...schedule, hosts: members.length > 0 ? members : able.slice(0, 1) };
   }
   return { hosts, policies };
 }
@@ -91,10 +92,17 @@ export function plannedChanges(
   const planned = [first];
   let { fleet } = first;
   for (const at of [...new Set(times)].sort((one, other) => one - other)) {
-    fleet = changed(fleet, dice, at);
+    fleet = changed(withoutPast(fleet, at), dice, at);
     planned.push({ at, fleet });
   }
   return planned;
+}
+
+/** After its leap day a schedule is not due for years, and no fleet file with it is accepted any more. */
+function withoutPast({ hosts, policies }: PlannedFleet, at: number): PlannedFleet {
+  const isOver = at > Date.parse('2028-02-29T12:00:00Z');
+  const left = Object.entries(policies).filter(([, { full }]) => !(isOver && full?.includes(' 29 2 ')));
+  return { hosts, policies: Object.fromEntries(left) };
 }
 
 /** One thing is changed, as an operator would. */

@@ -5,6 +5,7 @@ import { CIPHER, type Manifest, type Source } from '../../contract/manifest.ts';
 import type { ObjectStore } from '../../store/port.ts';
 
 export const RECIPIENT = '0123456789ABCDEF0123456789ABCDEF01234567';
+const MAX_SOURCES = 12;
 const FOREIGN = 'F'.repeat(40);
 const CONFIG = createHash('sha256').update('config').digest('hex');
 
@@ -96,6 +97,9 @@ export class Machine {
     const payload = await this.#put(key, manifest);
     ledger.previous = payload;
     if (says !== 'failed') ledger.sources.set(run, { chain, sources, payload });
+    // Nobody builds on a run that old.
+    const [oldest] = ledger.sources.keys();
+    if (ledger.sources.size > MAX_SOURCES && oldest !== undefined) ledger.sources.delete(oldest);
     return key;
   }
 

@@ -1,12 +1,12 @@
 /** The two worlds that every test run lives through, and what `npm run simulate` makes of them. */
 
-import { CALENDARS, TWO_SHIFTS } from './fleet-plan.ts';
+import { CALENDARS, SHIFTS } from './fleet-plan.ts';
 import { BAD_TIMES, type Scenario } from './scenario.ts';
 
 /** Two weeks of many hosts: crowds, batches, whole slots gone wrong. */
 export const manyHosts = (seed: number, hosts = 5000, days = 14): Scenario => ({
-  ...{ seed, hosts, days, start: '2026-11-20T00:00:00Z', schedules: TWO_SHIFTS },
-  ...{ changes: 12, auditEvery: 15, rates: BAD_TIMES },
+  ...{ seed, hosts, days, start: '2026-11-20T00:00:00Z', schedules: SHIFTS },
+  ...{ changes: 9, auditEvery: 30, rates: BAD_TIMES },
 });
 
 /** More than a year, of every kind of calendar: a leap day, month ends, and problems that last for months. */

@@ -22,12 +22,22 @@ export async function simulate(scenario: Scenario, onDay: (day: number) => void 
   try {
     return await live(scenario, onDay);
   } catch (error) {
-    for (const part of [50, 10, 3]) {
-      const hosts = Math.ceil(scenario.hosts / part);
-      if (hosts >= 3) await live({ ...scenario, hosts }, () => {});
-    }
-    throw error;
+    const smaller = await smallest(scenario);
+    throw smaller === null ? error : new Error(`${(error as Error).message}\n\nA smaller one:\n${smaller}`);
   }
+}
+
+/** What a smaller fleet of the same seed shows; null where it shows nothing. */
+async function smallest(scenario: Scenario): Promise<string | null> {
+  for (const part of [50, 10, 3]) {
+    const hosts = Math.ceil(scenario.hosts / part);
+    const failed = await live({ ...scenario, hosts }, () => {}).then(
+      () => null,
+      (error: Error) => error.message,
+    );
+    if (failed !== null) return failed;
+  }
+  return null;
 }
 
 async function live(scenario: Scenario, onDay: (day: number) => void): Promise<Simulated> {

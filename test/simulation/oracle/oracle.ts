@@ -30,7 +30,6 @@ export class Oracle implements Witness {
   readonly #settling: Settling;
   readonly #telling: Telling;
   readonly #adoption: Adoption;
-  readonly #deadlines = new Map<string, number>();
   #isHeard = true;
   #fleet: PlannedFleet | null = null;
   /** What was told, by kind of message. */
@@ -44,7 +43,7 @@ export class Oracle implements Witness {
     this.#slots = new Slots({ ...parts, from: span.from });
     this.#adoption = new Adoption(store, { ...parts, slots: this.#slots });
     this.#telling = new Telling(this.problems, {
-      deadlineOf: (policy) => this.#deadlines.get(policy) ?? 24 * HOUR,
+      deadlineOf: (policy, due) => (this.#due.fleetAt(due)?.policies[policy]?.deadline ?? 24) * HOUR,
       isWatched: ({ host, set, policy }) => {
         const fleet = this.#due.fleetAt(this.problems.now);
         if (host === null) return policy === null || fleet?.policies[policy] !== undefined;
@@ -65,7 +64,6 @@ export class Oracle implements Witness {
       ...changes(this.#fleet, fleet),
     );
     this.#fleet = fleet;
-    for (const [name, { deadline }] of Object.entries(fleet.policies)) this.#deadlines.set(name, deadline * HOUR);
   }
 
   noted(at: number, kind: 'started' | 'alive' | 'skipped', of: OfRun): void {

@@ -14,8 +14,9 @@ const MANY = 3;
 
 interface Audited {
   readonly slot: DueSlot;
+  readonly runs: readonly Run[];
   /** Of which there is more to find out; null before the first look. */
-  waiting: ReadonlySet<string> | null;
+  waiting: readonly Run[] | null;
   isClosed: boolean;
 }
 
@@ -47,8 +48,8 @@ export class Slots {
   /** All slots due until then; to be called before any other fleet file rules. */
   advance(now: number): void {
     for (const slot of this.#due.slots(this.#known, now + 1)) {
-      this.#slots.set(slotName(slot), { slot, waiting: null, isClosed: false });
-      for (const run of slot.runs) this.#book.run(run, slot);
+      const runs = slot.runs.map((run) => this.#book.run(run, slot));
+      this.#slots.set(slotName(slot), { slot, runs, waiting: null, isClosed: false });
     }
     this.#known = now + 1;
   }
@@ -63,8 +64,7 @@ export class Slots {
 
   /** The runs that a slot asks of a node. */
   runsOf(policy: string, due: number, node: string): Run[] {
-    const slot = this.get(policy, due)?.slot;
-    return slot?.runs.filter((run) => run.node === node).map((run) => this.#book.run(run, slot)) ?? [];
+    return this.get(policy, due)?.runs.filter((run) => run.node === node) ?? [];
   }
 
   /** This slot was closed by an audit that died later. */
@@ -83,7 +83,8 @@ export class Slots {
       if (audited.slot.deadline > Date.parse(cursor)) continue;
       const left = waiting.get(name);
       if (left === undefined) audited.isClosed = true;
-      audited.waiting = new Set((left ?? []).map(({ run }) => run));
+      const ids = new Set((left ?? []).map(({ run }) => run));
+      audited.waiting = audited.runs.filter(({ run }) => ids.has(run));
     }
   }
 
@@ -95,19 +96,16 @@ export class Slots {
   }
 
   #auditSlot(audited: Audited, now: number): void {
-    const { slot, waiting } = audited;
-    const runs = slot.runs.map((run) => this.#book.run(run, slot));
-    const [first, rest] = [
-      runs.filter(({ run }) => waiting?.has(run) ?? true),
-      runs.filter(({ run }) => waiting?.has(run) === false),
-    ];
+    const { slot, runs, waiting } = audited;
     const counts = { notAsked: 0, before: 0, byAudit: 0 };
-    const late = new Set<string>();
-    for (const run of first) if (this.#auditRun(slot, run, now, counts)) late.add(run.run);
-    if (late.size === 0) for (const run of rest) this.#auditRun(slot, run, now, counts);
-    if (waiting === null || late.size === 0) this.#conclude(slot, counts);
+    const late = (waiting ?? runs).filter((run) => this.#auditRun(slot, run, now, counts));
+    if (waiting !== null && late.length === 0) {
+      const others = runs.filter((run) => !waiting.includes(run));
+      for (const run of others) this.#auditRun(slot, run, now, counts);
+    }
+    if (waiting === null || late.length === 0) this.#conclude(slot, counts);
     audited.waiting = late;
-    audited.isClosed = late.size === 0;
+    audited.isClosed = late.length === 0;
   }
 
   /** True where the run is late, and waited for. */
