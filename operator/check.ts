@@ -3,15 +3,11 @@
 import { OffsiteError } from '../contract/errors.ts';
 import type { Fleet } from '../contract/fleet.ts';
 import { isPrefixOfNode } from '../contract/ids.ts';
-import { FleetArchive, type Ruling } from '../functions/lib/fleet-archive.ts';
-import { type Slot, slotsBetween } from '../functions/rules/slots.ts';
+import { FleetArchive } from '../functions/lib/fleet-archive.ts';
 import { ManifestReader, type SignedManifest } from '../repository/manifests.ts';
 import { displayName, isAccepted, type KnownSet, listManifests, listSets, readRuns } from '../repository/runs.ts';
 import { type Believing, isBelieved } from '../repository/select-run.ts';
-
-const DAY = 86_400_000;
-/** How far back a slot is looked for; no schedule is rarer. */
-const WINDOWS = [1, 8, 35, 400];
+import { type ClosedSlot, newestClosedSlots, watchedSets } from './closed-slots.ts';
 
 export interface CheckedSet {
   readonly host: string;
@@ -19,7 +15,7 @@ export interface CheckedSet {
   /** The newest accepted, certified run. */
   readonly newest: { run: string; finished: string; ageSeconds: number } | null;
   /** The newest slot whose deadline has passed; null with --max-age. */
-  readonly slot: { policy: string; due: string; run: string } | null;
+  readonly slot: ClosedSlot | null;
   /** Why it is not well; null where it is. */
   readonly problem: string | null;
 }
@@ -41,15 +37,14 @@ async function checkSlots(
   believing: Believing,
   { fleet, fleets, known, now }: { fleet: Fleet; fleets: FleetArchive; known: KnownSet[]; now: Date },
 ): Promise<CheckedSet[]> {
-  const slots = newestClosedSlots(fleet, now);
-  await addSlotsOfBefore(slots, { fleet, fleets, now });
+  const slots = await newestClosedSlots(fleets, fleet, now);
   const checked: CheckedSet[] = [];
   for (const { host, node, set } of watchedSets(fleet)) {
     const good = await goodRuns(
       believing,
       known.filter((one) => isPrefixOfNode(one.prefix, node) && one.set === set),
     );
-    const slot = slots.get(`${host} ${set}`) ?? null;
+    const slot = slots.get(`${host}/${set}`) ?? null;
     const isThere = slot === null || good.some(({ manifest }) => manifest.run === slot.run);
     // A later good run makes a missed slot no longer matter.
     const isPast =
@@ -91,77 +86,6 @@ function knownOrCertified({ trust }: Believing, known: KnownSet[]): { host: stri
     ([prefix]) => !known.some((one) => one.prefix === prefix),
   );
   return [...there, ...gone.map(([prefix, { name }]) => ({ host: name, node: prefix, set: '-' }))];
-}
-
-function watchedSets(fleet: Fleet): { host: string; node: string; set: string }[] {
-  return Object.entries(fleet.hosts).flatMap(([host, { node, sets }]) => sets.map((set) => ({ host, node, set })));
-}
-
-/** The newest slot of each host and set whose deadline is not after `now`, by `host set`. */
-function newestClosedSlots(fleet: Fleet, now: Date): Map<string, { policy: string; due: string; run: string }> {
-  const found = new Map<string, { policy: string; due: string; run: string }>();
-  const all = watchedSets(fleet).length;
-  for (const days of WINDOWS) {
-    const slots = slotsBetween(fleet, new Date(now.getTime() - days * DAY), now).filter(
-      ({ deadline }) => deadline <= now,
-    );
-    for (const slot of slots.reverse()) note(slot, found);
-    if (found.size === all) break;
-  }
-  return found;
-}
-
-/**
- * A policy that is new, renamed or of another time asks nothing of the time before that; what was due then was due by
- * the file of then. So for sets without a slot it goes back from file to file, as long as these have them too.
- */
-async function addSlotsOfBefore(
-  found: Map<string, { policy: string; due: string; run: string }>,
-  { fleet, fleets, now }: { fleet: Fleet; fleets: FleetArchive; now: Date },
-): Promise<void> {
-  const today = now.toISOString().slice(0, 10);
-  const isPaused = (host: string) => (fleet.hosts[host]?.pause?.until ?? '') > today;
-  const names = ({ host, node, set }: { host: string; node: string; set: string }) => `${host} ${set} ${node}`;
-  let left = watchedSets(fleet).filter(({ host, set }) => !found.has(`${host} ${set}`) && !isPaused(host));
-  const oldest = now.getTime() - Math.max(...WINDOWS) * DAY;
-  for (let before = now; left.length > 0; ) {
-    const { rulings } = await fleets.history(before);
-    const ruling = rulings.at(-1);
-    if (ruling === undefined) return;
-    const there = new Set(watchedSets(ruling.fleet).map(names));
-    left = left.filter((one) => there.has(names(one)));
-    const wanted = new Set(left.map(names));
-    for (const { asked, ...slot } of closedSlotsOf(ruling, oldest, now)) {
-      note({ ...slot, asked: asked.filter((run) => wanted.has(names(run))) }, found);
-    }
-    left = left.filter(({ host, set }) => !found.has(`${host} ${set}`));
-    if (ruling.applied.getTime() <= oldest || ruling.applied >= before) return;
-    before = new Date(ruling.applied.getTime() - 1);
-  }
-}
-
-/** Of the time that a file was in force; the newest first. */
-function closedSlotsOf(
-  { fleet, applied, until }: Ruling,
-  oldest: number,
-  now: Date,
-): Pick<Slot, 'policy' | 'due' | 'asked'>[] {
-  const to = until === null ? now : new Date(until.getTime() - 1);
-  const slots = slotsBetween(fleet, new Date(Math.max(applied.getTime() - 1, oldest)), to);
-  return slots
-    .filter(({ deadline }) => deadline <= now)
-    .map(({ policy, due, asked }) => ({ policy, due, asked }))
-    .reverse();
-}
-
-function note(
-  { policy, due, asked }: Pick<Slot, 'policy' | 'due' | 'asked'>,
-  found: Map<string, { policy: string; due: string; run: string }>,
-): void {
-  for (const { host, set, run } of asked) {
-    const name = `${host} ${set}`;
-    if (!found.has(name)) found.set(name, { policy, due: due.toISOString(), run });
-  }
 }
 
 async function goodRuns(believing: Believing, known: readonly KnownSet[]): Promise<SignedManifest[]> {

@@ -24,7 +24,7 @@ export function nextDueOfSets(fleet: Fleet, now: Date): Map<string, NextDue> {
   for (const days of WINDOWS) {
     if (waiting.size === 0) break;
     const to = new Date(now.getTime() + days * DAY);
-    for (const { policy, type, due, asked } of slotsBetween(withHostsOf(fleet, waiting), from, to)) {
+    for (const { policy, type, due, asked } of slotsBetween(onlyHosts(fleet, hostsOf(waiting)), from, to)) {
       for (const { host, set } of asked) {
         const name = `${host}/${set}`;
         if (!found.has(name)) found.set(name, { policy, type, due });
@@ -36,11 +36,15 @@ export function nextDueOfSets(fleet: Fleet, now: Date): Map<string, NextDue> {
   return found;
 }
 
-/** The fleet with these sets' hosts alone: a year of one host is soon gone through, one of thousands is not. */
-function withHostsOf(fleet: Fleet, sets: ReadonlySet<string>): Fleet {
-  const wanted = new Set([...sets].map((name) => name.slice(0, name.indexOf('/'))));
+/** Of names `host/set`. */
+function hostsOf(sets: ReadonlySet<string>): Set<string> {
+  return new Set([...sets].map((name) => name.slice(0, name.indexOf('/'))));
+}
+
+/** The fleet with policies of these hosts alone: a year of one host is soon gone through, one of thousands is not. */
+export function onlyHosts(fleet: Fleet, hosts: ReadonlySet<string>): Fleet {
   const policies = Object.entries(fleet.policies)
-    .map(([name, policy]) => [name, { ...policy, hosts: policy.hosts.filter((host) => wanted.has(host)) }] as const)
+    .map(([name, policy]) => [name, { ...policy, hosts: policy.hosts.filter((host) => hosts.has(host)) }] as const)
     .filter(([, { hosts }]) => hosts.length > 0);
   return { ...fleet, policies: Object.fromEntries(policies) };
 }

@@ -12,7 +12,7 @@ import { FleetArchive, type FleetTrouble, type Ruling } from '../functions/lib/f
 import { nextDigest, pausedHosts } from '../functions/rules/digest.ts';
 import { watchedBy } from '../functions/rules/unwatched.ts';
 import type { ObjectStore } from '../store/port.ts';
-import { type NextDue, nextDueOfSets } from './fleet-due.ts';
+import { type NextDue, nextDueOfSets, onlyHosts } from './fleet-due.ts';
 import { type Chain, readRecords } from './fleet-records.ts';
 
 export interface SetStatus {
@@ -133,7 +133,7 @@ function setsOf(fleet: Fleet, facts: Facts): SetStatus[] {
     ([name]) => host === undefined || name === host,
   );
   const watched = watchedBy(fleet);
-  const next = nextDueOfSets(host === undefined ? fleet : onlyHost(fleet, host), now);
+  const next = nextDueOfSets(host === undefined ? fleet : onlyHosts(fleet, new Set([host])), now);
   const paused = new Map(pausedHosts(fleet, now).map(({ host, until }) => [host, until]));
   const open = new Map<string, ProblemKind[]>();
   for (const { kind, host, set } of facts.problems) {
@@ -158,13 +158,6 @@ function setsOf(fleet: Fleet, facts: Facts): SetStatus[] {
   return all.sort(
     (one, other) => rank(one) - rank(other) || compared(one.host, other.host) || compared(one.set, other.set),
   );
-}
-
-function onlyHost(fleet: Fleet, host: string): Fleet {
-  const policies = Object.entries(fleet.policies)
-    .filter(([, { hosts }]) => hosts.includes(host))
-    .map(([name, policy]) => [name, { ...policy, hosts: [host] }]);
-  return { ...fleet, policies: Object.fromEntries(policies) };
 }
 
 function goodOf(latest: Latest | undefined, now: Date): SetStatus['newestGood'] {

@@ -230,6 +230,36 @@ test('policy renamed or cron changed while open, and no false miss before `since
   }
 });
 
+test('policy renamed or cron changed while open, and no false miss before `since`: whoever asks from home hears of it although the set has slots of other policies', async () => {
+  const early = { hosts: ['carcosa', 'purr'], full: 'cron(0 1 * * ? *)', deadline: '2h' };
+  const changes = {
+    renamed: { early, nights: NIGHTLY },
+    'at another time': { early, nightly: { ...NIGHTLY, incremental: 'cron(0 20 * * ? *)' } },
+    'of another deadline': { early, nightly: { ...NIGHTLY, deadline: '12h' } },
+    removed: { early },
+  };
+  for (const [what, policies] of Object.entries(changes)) {
+    const stack = await TestStack.of({ carcosa: {}, purr: {} }, { early, nightly: NIGHTLY });
+    for (const host of ['carcosa', 'purr']) await stack.goodRun('2026-11-20T01:00:00Z', { host, policy: 'early' });
+    await stack.goodRun(D20, { host: 'purr' });
+    await stack.at(AT_FIVE).apply(fleetFile({ carcosa: {}, purr: {} }, policies));
+    // Open until noon, by the file that asked for it.
+    const [open, closed] = [await checked(stack, '2026-11-20T11:59:00Z'), await checked(stack, noon(D20))];
+    assert.deepEqual(open, { 'carcosa/data': true, 'purr/data': true }, what);
+    assert.deepEqual(closed, { 'carcosa/data': false, 'purr/data': true }, what);
+  }
+});
+
+test('policy renamed or cron changed while open, and no false miss before `since`: whoever asks from home hears of it although the file before is lost', async () => {
+  const stack = await TestStack.of({ carcosa: {} });
+  const before: string[] = [];
+  for await (const { key } of stack.memory.list('config/fleet/')) before.push(key);
+  await dispatched(stack, D20);
+  await stack.at(AT_FIVE).apply(fleetFile({ carcosa: {} }, { nightly: { ...NIGHTLY, splay: '5m' } }));
+  for (const key of before) stack.memory.remove(key);
+  assert.deepEqual(await checked(stack, noon(D20)), { 'carcosa/data': false });
+});
+
 interface Damage {
   readonly kind: 'fleet-missing' | 'fleet-invalid';
   readonly does: (stack: TestStack) => void;
