@@ -279,7 +279,7 @@ export const ERRORS = {
   'clock-wrong': {
     exit: 1,
     meaning: 'The clock of this machine is wrong, so that nobody could tell what is due since when.',
-    action: 'Set it (`timedatectl set-ntp true`), and apply the file again.',
+    action: 'Set it (`timedatectl set-ntp true`), and type the command again.',
   },
   'node-untagged': {
     exit: 1,

@@ -39,6 +39,8 @@ export interface ManualRun {
   readonly sets?: readonly string[];
   readonly type: SlotType;
   readonly deadline: Date;
+  /** The second at which it is due, where whoever asks has chosen it: asked again with the same, it is the same run. */
+  readonly due?: Date;
 }
 
 export interface Dispatched {
@@ -59,6 +61,9 @@ export interface Dispatched {
 const LOOKUPS_AT_ONCE = 16;
 /** Manual slots are told apart by their second; one whose second is taken takes the next. */
 const MAX_MANUAL_A_MINUTE = 60;
+/** Milliseconds that a chosen second may be off: clocks are never the same, and who is not answered asks again for a while. */
+const AHEAD = 10 * 60_000;
+const BEHIND = 60 * 60_000;
 /** Seconds: what a job can say. */
 const MAX_SPLAY = 86_400;
 
@@ -78,9 +83,17 @@ export async function dispatch(stack: Stack, commands: CommandSender, firing: Fi
   return dispatchSlot(pass, commands, slot, ruling);
 }
 
-/** Dispatches a slot of policy `manual`, due now. Throws `host-unknown` where the fleet file has no such host. */
+/**
+ * Dispatches a slot of policy `manual`, due now. Throws `host-unknown` where the fleet file has no such host, and
+ * `clock-wrong` for a due second that is not about now.
+ */
 export async function dispatchManual(stack: Stack, commands: CommandSender, wanted: ManualRun): Promise<Dispatched> {
-  const due = stack.clock.now();
+  const now = stack.clock.now();
+  const { due = now } = wanted;
+  if (+due > +now + AHEAD || +due < +now - BEHIND) {
+    const texts = { asked: instantText(due), here: instantText(now) };
+    throw new OffsiteError('clock-wrong', `a run was asked for at ${texts.asked}, and here it is ${texts.here}`);
+  }
   const pass = await beginPass(stack, due);
   const ruling = pass.history.rulings[0];
   if (ruling === undefined) return nothing('no-fleet-file', 'manual', null);

@@ -59,7 +59,8 @@ export async function askForRun(store: ObjectStore, port: RunPort, request: RunR
   if (nodeState === null) throw nodeUnknown(request.host, host.node);
 
   const { type, deadline } = request;
-  const dispatched = await port.runNow({ host: request.host, sets, type, deadline });
+  // With its second chosen here, a call that is repeated because nobody answered asks for no second run.
+  const dispatched = await port.runNow({ host: request.host, sets, type, deadline, due: now });
   const { state, policy, due, unknown } = dispatched;
   if (state === 'no-fleet-file') throw new OffsiteError('fleet-missing', `${fleet.stack} found no fleet file`);
   if (unknown.includes(host.node))

@@ -16,11 +16,12 @@ const manual = z.object({
     sets: z.array(field.set).min(1).optional(),
     type: slotType,
     deadline: instant,
+    due: instant.optional(),
   }),
 });
 
 export const dispatchEvent = z.union([firing, manual], {
-  error: 'neither a firing {policy, type, time} nor {manual: {host, sets, type, deadline}}',
+  error: 'neither a firing {policy, type, time} nor {manual: {host, sets, type, deadline, due}}',
 });
 
 /** "Object Created" of S3. Keys are not URL-encoded here, unlike in S3's own notifications. */

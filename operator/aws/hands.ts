@@ -105,8 +105,9 @@ export class AwsHands implements RunPort, TestAlertPort, TeardownPort, NodesPort
   }
 
   /** By the function `dispatch`, so that the command is the stack's own. */
-  runNow({ deadline, ...wanted }: ManualRun): Promise<Omit<Dispatched, 'errors'>> {
-    const manual = { ...wanted, deadline: instantText(deadline) };
+  runNow({ deadline, due, ...wanted }: ManualRun): Promise<Omit<Dispatched, 'errors'>> {
+    const chosen = due === undefined ? {} : { due: instantText(due) };
+    const manual = { ...wanted, deadline: instantText(deadline), ...chosen };
     return invoke(this.#lambda, this.#function('dispatch'), { manual }, dispatched);
   }
 

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isOffsiteError } from '../../contract/errors.ts';
 import { dispatchManual, type ManualRun } from '../../functions/dispatch.ts';
 import { TestStack } from '../helpers/test-stack.ts';
 
@@ -61,6 +62,34 @@ test('the very same again is the same run, asked once', async () => {
   const again = await ask(full('carcosa'));
   assert.deepEqual([again.due, again.nodes, first.nodes], [first.due, 0, 1]);
   assert.deepEqual(stack.commands.nodes, ['mi-carcosa']);
+});
+
+test('asked again later, with the due second that was chosen first: the same run, and what is due then is that second', async () => {
+  const { stack, ask } = await begin();
+  const due = new Date(NOW);
+  // Another run has the second already, so that this one has the next.
+  await ask(full('purr'));
+  const first = await ask(full('carcosa', { due }));
+  stack.at('2026-11-22T15:05:30Z');
+  const again = await ask(full('carcosa', { due }));
+  assert.deepEqual([first.due, again.due, again.nodes], [second(1), second(1), 0]);
+  assert.deepEqual(stack.commands.nodes, ['mi-purr', 'mi-carcosa']);
+  // Without it, it is one more.
+  assert.deepEqual((await ask(full('carcosa'))).due, '2026-11-22T15:05:30Z');
+});
+
+test('a due second far from the stack\u2019s own time: refused, naming both', async () => {
+  const { stack, ask } = await begin();
+  for (const far of ['2026-11-22T13:59:00Z', '2026-11-22T15:20:00Z']) {
+    await assert.rejects(
+      ask(full('carcosa', { due: new Date(far) })),
+      (error) =>
+        isOffsiteError(error, 'clock-wrong') &&
+        error.message.includes(far) &&
+        error.message.includes('2026-11-22T15:04:05Z'),
+    );
+  }
+  assert.deepEqual(stack.commands.nodes, []);
 });
 
 test('more than a minute has seconds for: refused, and nobody is asked in another’s place', async () => {

@@ -97,7 +97,9 @@ describe('asking a function', () => {
       return DISPATCHED;
     });
     await hands().runNow(WANTED);
-    assert.deepEqual(events, [{ manual: { ...WANTED, deadline: '2026-11-21T12:00:00Z' } }]);
+    await hands().runNow({ ...WANTED, due: new Date(NOW) });
+    const manual = { ...WANTED, deadline: '2026-11-21T12:00:00Z' };
+    assert.deepEqual(events, [{ manual }, { manual: { ...manual, due: NOW } }]);
   });
 });
 

@@ -90,6 +90,18 @@ describe('asking', () => {
     await assert.rejects(ask(), (error) => isOffsiteError(error, 'node-untagged') && /--tag/.test(error.hint));
   });
 
+  test('asked twice by the network: one run, which is followed by the second that was chosen first', async () => {
+    const twice = port({
+      runNow: async (run) => {
+        await dispatchManual(stack.stack, stack.commands, run);
+        stack.at('2026-11-21T10:00:40Z');
+        return dispatchManual(stack.stack, stack.commands, run);
+      },
+    });
+    assert.equal((await ask({}, twice)).due.toISOString(), '2026-11-21T10:00:00.000Z');
+    assert.deepEqual(stack.commands.nodes, ['mi-carcosa']);
+  });
+
   test('what the stack throws comes through', async () => {
     const throttled = port({ runNow: () => Promise.reject(new Error('TooManyRequestsException')) });
     await assert.rejects(ask({}, throttled), /TooManyRequestsException/);
