@@ -151,9 +151,9 @@ function contradictionOfPolicy(policy: FleetPolicy, fleet: Fleet, now: Date): st
     return 'full: needs a schedule, full or incremental or both';
   if (policy.deadline > LONGEST_DEADLINE) return 'deadline: must be 30d or less';
   if (policy.deadline < MINUTE) return `deadline: must be 1m or more (found ${policy.deadline / 1000} seconds)`;
-  if (policy.splay > MAX_SPLAY) return `splay: must be 24h or less (found ${policy.splay / MINUTE} minutes)`;
+  if (policy.splay > MAX_SPLAY) return `splay: must be 24h or less (found ${minutes(policy.splay)})`;
   if (policy.splay >= policy.deadline)
-    return `splay: ${policy.splay / MINUTE} minutes are not shorter than the deadline, ${policy.deadline / MINUTE} minutes`;
+    return `splay: ${minutes(policy.splay)} is not shorter than the deadline, ${minutes(policy.deadline)}`;
   for (const type of ['full', 'incremental'] as const) {
     const schedule = policy[type];
     if (schedule === undefined) continue;
@@ -161,11 +161,13 @@ function contradictionOfPolicy(policy: FleetPolicy, fleet: Fleet, now: Date): st
     if (why !== null) return why;
     const shortest = shortestInterval(parseCron(schedule), now);
     if (shortest !== null && policy.deadline > shortest) {
-      return `deadline: ${policy.deadline / MINUTE} minutes is longer than the shortest time between two ${type} runs, ${shortest / MINUTE} minutes`;
+      return `deadline: ${minutes(policy.deadline)} is longer than the shortest time between two ${type} runs, ${minutes(shortest)}`;
     }
   }
   return null;
 }
+
+const minutes = (milliseconds: number) => `${milliseconds / MINUTE} minute${milliseconds === MINUTE ? '' : 's'}`;
 
 function namedTwice(names: readonly string[]): string | undefined {
   const seen = new Set<string>();
