@@ -1,6 +1,7 @@
 /** All of the stack's tests, in the one process that has the emulator and the stand-in. */
 
 import { test } from 'node:test';
+import { alerts } from './cases/alerts.stack.ts';
 import { deployments } from './cases/deployments.stack.ts';
 import { emulator } from './cases/emulator.stack.ts';
 import { failures } from './cases/failures.stack.ts';
@@ -29,6 +30,7 @@ const deployed = async (): Promise<DeployedStack> => {
 
 emulator(() => world);
 standIn(() => world);
+alerts(() => world);
 orchestration(deployed);
 failures(deployed);
 operator(deployed);
