@@ -35,25 +35,25 @@ export interface PlannedChange {
 
 export type Schedules = Readonly<Record<string, Omit<PlannedPolicy, 'hosts'> & { readonly share: number }>>;
 
-/** What most fleets have: nightly incrementals and a weekly full, some in the evening of working days, some once a week. */
+/** What many fleets have: nightly incrementals and a weekly full, some in the evening of working days, most once a week. */
 export const SHIFTS: Schedules = {
-  nightly: { incremental: 'cron(0 1 * * ? *)', full: 'cron(0 1 ? * SUN *)', deadline: 8, share: 0.3 },
-  office: { incremental: 'cron(30 19 ? * MON-FRI *)', full: 'cron(0 20 ? * SAT *)', deadline: 10, share: 0.2 },
-  weekly: { full: 'cron(15 3 ? * TUE *)', deadline: 20, share: 0.7 },
+  nightly: { incremental: 'cron(0 1 * * ? *)', full: 'cron(0 1 ? * SUN *)', deadline: 8, share: 0.2 },
+  office: { incremental: 'cron(30 19 ? * MON-FRI *)', full: 'cron(0 20 ? * SAT *)', deadline: 10, share: 0.15 },
+  weekly: { full: 'cron(15 3 ? * TUE *)', deadline: 20, share: 0.8 },
 };
 
 /** Every kind of calendar that there is. A host may be in several, and in none at first. */
 export const CALENDARS: Schedules = {
-  nightly: { incremental: 'cron(0 4 * * ? *)', full: 'cron(0 4 ? * SUN *)', deadline: 8, share: 0.3 },
-  weekdays: { incremental: 'cron(15 22 ? * MON-FRI *)', full: 'cron(45 22 ? * FRI *)', deadline: 12, share: 0.2 },
-  'month-end': { full: 'cron(0 3 L * ? *)', deadline: 24, share: 0.3 },
-  'last-weekday': { full: 'cron(20 18 LW * ? *)', deadline: 20, share: 0.1 },
-  'second-tuesday': { full: 'cron(0 2 ? * TUE#2 *)', deadline: 30, share: 0.2 },
+  nightly: { incremental: 'cron(0 4 * * ? *)', full: 'cron(0 4 ? * SUN *)', deadline: 8, share: 0.12 },
+  weekdays: { incremental: 'cron(15 22 ? * MON-FRI *)', full: 'cron(45 22 ? * FRI *)', deadline: 12, share: 0.08 },
+  'month-end': { full: 'cron(0 3 L * ? *)', deadline: 24, share: 0.4 },
+  'last-weekday': { full: 'cron(20 18 LW * ? *)', deadline: 20, share: 0.2 },
+  'second-tuesday': { full: 'cron(0 2 ? * TUE#2 *)', deadline: 30, share: 0.3 },
   'last-friday': { full: 'cron(5 21 ? * 6L *)', incremental: 'cron(5 21 ? * 6 *)', deadline: 48, share: 0.2 },
-  'mid-month': { full: 'cron(0 5 15W * ? *)', deadline: 72, share: 0.1 },
-  'the-31st': { full: 'cron(0 6 31 * ? *)', incremental: 'cron(0 6 1,31 * ? *)', deadline: 24, share: 0.1 },
-  'leap-day': { full: 'cron(0 12 29 2 ? *)', incremental: 'cron(0 12 28,29 2 ? *)', deadline: 12, share: 0.3 },
-  'six-hourly': { incremental: 'cron(10 0/6 * * ? *)', full: 'cron(40 0 1 * ? *)', deadline: 5, share: 0.05 },
+  'mid-month': { full: 'cron(0 5 15W * ? *)', deadline: 72, share: 0.2 },
+  'the-31st': { full: 'cron(0 6 31 * ? *)', incremental: 'cron(0 6 1,31 * ? *)', deadline: 24, share: 0.2 },
+  'leap-day': { full: 'cron(0 12 29 2 ? *)', incremental: 'cron(0 12 28,29 2 ? *)', deadline: 12, share: 0.5 },
+  'six-hourly': { incremental: 'cron(10 0/6 * * ? *)', full: 'cron(40 0 1 * ? *)', deadline: 5, share: 0.01 },
   etc: { sets: ['etc'], incremental: 'cron(30 12 ? * 2,4,6 *)', deadline: 10, share: 0.3 },
 };
 

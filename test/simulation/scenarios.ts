@@ -12,5 +12,5 @@ export const manyHosts = (seed: number, hosts = 5000, days = 14): Scenario => ({
 /** More than a year, of every kind of calendar: a leap day, month ends, and problems that last for months. */
 export const manyDays = (seed: number, hosts = 200, days = 400): Scenario => ({
   ...{ seed, hosts, days, start: '2027-09-01T00:00:00Z', schedules: CALENDARS },
-  ...{ changes: 40, auditEvery: 60, rates: BAD_TIMES },
+  ...{ changes: 40, auditEvery: 120, rates: BAD_TIMES },
 });
