@@ -1,7 +1,8 @@
 /**
- * All tests, or those under the paths that are named:
+ * All tests but the simulations, or those under the paths that are named:
  *
  *   npm test [-- test/pgp test/cli/restore.test.ts --name 'text of a test']
+ *   npm run test:simulation
  *
  * Every file is a process of its own, as many at a time as there are cores; one that does not end in time is killed with
  * all that it started. Exits 1 where a test failed or none ran. The last line is `N passed, N failed[, N skipped]`.
@@ -15,14 +16,16 @@ import { type FileResult, type RunOptions, runFile } from './runner/run-file.ts'
 import { describeAll, describeFile } from './runner/summary.ts';
 
 const ROOT = join(import.meta.dirname, '..');
+/** Minutes of simulated fleets: a step of its own in CI. */
+const APART = join(ROOT, 'test/simulation') + sep;
 const FILE_TIMEOUT = 10 * 60_000;
 
-/** The test files under these paths, all where none is named. Throws where a path has none: a mistyped one tests nothing. */
+/** The test files under these paths, all but the simulations where none is named. Throws where a path has none: a mistyped one tests nothing. */
 function testFiles(paths: readonly string[]): string[] {
   const all = globSync('test/**/*.test.ts', { cwd: ROOT })
     .map((file) => join(ROOT, file))
     .sort();
-  if (paths.length === 0) return all;
+  if (paths.length === 0) return all.filter((file) => !file.startsWith(APART));
   const chosen = new Set<string>();
   for (const path of paths) {
     const wanted = resolve(path);
