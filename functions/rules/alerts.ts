@@ -83,7 +83,8 @@ export function withTrouble(
   const { closed, began } = current;
   const isMadeOfSlots = trouble.incident.due !== null || trouble.incident.run !== null;
   if (!isMadeOfSlots && closed === null) return null; // It lasts, and is no more of it the next time it is seen.
-  const isAfterEnd = closed !== null && trouble.incident.at > closed.upTo;
+  // A success ends nothing of a run that is late: each of them waits for its own verdict, however old it is.
+  const isAfterEnd = closed !== null && (trouble.kind === 'late' || trouble.incident.at > closed.upTo);
   const isStale = closed === null && recovery !== null && ends(recovery, current);
   const isOver = closed !== null && closed.told !== null;
   if (isOver ? isAfterEnd || trouble.incident.at < began.at : isStale) return begun(current, trouble, recovery, now);

@@ -1,4 +1,4 @@
-/** What covers what, in passes that look at a part of all problems only. Each of these was found by the simulation. */
+/** What hides what, and must not. Each of these was found by the simulation, or while it was written. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -67,4 +67,28 @@ test('a policy’s problem that is told with another policy’s stays so while o
   await stack.completeRun(partial);
   stack.notifier.beforePublish = () => {};
   assert.deepEqual(await auditAt(stack, '2026-11-21T15:52:00Z'), [], 'whoever recorded it may be about to tell it');
+});
+
+test('a run that is late is an open problem, also where a newer late one has just ended', async () => {
+  const friday = (time: string, deadline: string) => ({ sets: ['data'], full: `cron(0 ${time} ? * FRI *)`, deadline });
+  const policies = { slow: friday('4', '30h'), quick: friday('5', '5h') };
+  const stack = await TestStack.of({ carcosa: { sets: ['data', 'etc'] } }, policies);
+  const host = stack.host();
+  const due = { slow: D20, quick: '2026-11-20T05:00:00Z' };
+  await stack.at(due.slow).dispatch(due.slow, 'slow', 'full');
+  await host.note('started', host.runOf({ policy: 'slow', due: due.slow }));
+  await stack.at(due.quick).dispatch(due.quick, 'quick', 'full');
+  await host.note('started', host.runOf({ policy: 'quick', due: due.quick }));
+  // Another problem of the host keeps the end of the first one from being told.
+  await stack.completeRun(await host.backUp({ set: 'etc', type: 'full', outcome: 'partial' }));
+  assert.match(stack.messages().join(), /PARTIAL/);
+  assert.match((await auditAt(stack, '2026-11-20T10:05:00Z')).join(), /LATE/);
+  stack.at('2026-11-21T09:00:00Z');
+  await stack.completeRun(await host.backUp({ slot: { policy: 'quick', due: due.quick }, type: 'full' }));
+  assert.notEqual((await stack.problem('late'))?.closed, null);
+  assert.equal((await stack.problem('late'))?.closed?.told, null);
+  await auditAt(stack, '2026-11-21T10:05:00Z');
+  const late = await stack.problem('late');
+  assert.equal(late?.closed, null);
+  assert.equal(late?.began.policy, 'slow');
 });
