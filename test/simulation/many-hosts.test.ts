@@ -15,5 +15,6 @@ test('5,000 hosts for 14 days: alerts are exactly those of the oracle', async (t
   const lived = await apart<Simulated>(new URL('./run.ts', import.meta.url), 'liveManyHosts', seed);
   t.diagnostic(JSON.stringify(lived));
   assert.ok(lived.told.begins > 0 && lived.told.ends > 0 && lived.told.repeats > 0, `seed ${seed}: too quiet a world`);
+  assert.ok(lived.counts.deaths > 0 && lived.told.disturbed > 0, `seed ${seed}: nothing went wrong with the stack`);
   assert.ok(lived.memory < 2 ** 30, `seed ${seed}: ${lived.memory} bytes of memory`);
 });

@@ -19,7 +19,10 @@ export class Topics implements Notifier {
   }
 
   async publish(publication: Publication): Promise<void> {
-    if (!this.isHeard && publication.topic === 'alerts') throw new NobodyListens(publication.topic);
+    if (!this.isHeard && publication.topic === 'alerts') {
+      this.hasFailed = true;
+      throw new NobodyListens(publication.topic);
+    }
     const fate = this.fate();
     if (fate !== 'refused') this.#taken.push(publication);
     if (fate === 'good') return;

@@ -51,20 +51,3 @@ export const BAD_TIMES: Rates = {
   outage: 0.03,
   manual: 0.002,
 };
-
-/** Times at which nothing of the stack itself goes wrong. */
-export const GOOD_TIMES: Rates = {
-  trouble: 0.04,
-  ...{
-    lost: 0,
-    doubled: 0,
-    delayed: 0,
-    dead: 0,
-    refused: 0,
-    unheard: 0,
-    unfired: 0,
-    firedTwice: 0,
-    outage: 0,
-    manual: 0,
-  },
-};

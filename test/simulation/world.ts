@@ -9,14 +9,11 @@ import { decodeJob } from '../../contract/job.ts';
 import { audit } from '../../functions/audit.ts';
 import { complete } from '../../functions/complete.ts';
 import { dispatch, dispatchManual } from '../../functions/dispatch.ts';
-import { FleetArchive } from '../../functions/lib/fleet-archive.ts';
 import type { CommandSender, OutgoingCommand } from '../../functions/ports/commands.ts';
 import type { Stack } from '../../functions/stack.ts';
 import { putFleet } from '../../repository/fleet.ts';
-import { MemoryStore } from '../../store/memory.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { dueMinutes } from './calendar.ts';
-import { PlainEvidence } from './evidence.ts';
 import { type Fate, Fates } from './fates.ts';
 import {
   DAY,
@@ -28,14 +25,14 @@ import {
   plannedChanges,
   written,
 } from './fleet-plan.ts';
-import { Life, mortal, mortalCommands } from './life.ts';
+import { Invoker, WatchedStore } from './invoker.ts';
 import { instant, Machine, RECIPIENT, type Said, type Task } from './machine.ts';
 import { Topics } from './notifier.ts';
 import { Queue } from './queue.ts';
 import { Dice } from './random.ts';
 import type { Scenario } from './scenario.ts';
 import { simulatedStack } from './stack.ts';
-import type { DispatchedSlot, Invocation, OfRun, Witness } from './witness.ts';
+import type { DispatchedSlot, OfRun, Witness } from './witness.ts';
 
 type Happening = () => Promise<void>;
 type Function = 'audit' | 'complete' | 'dispatch' | 'listener';
@@ -51,15 +48,14 @@ export class World {
   readonly stack: Stack;
   readonly from: number;
   readonly to: number;
-  /** Runs that machines published, and invocations of functions. */
-  readonly counts = { runs: 0, invocations: 0, deaths: 0, audits: 0 };
+  readonly #counts = { runs: 0, audits: 0 };
   readonly #scenario: Scenario;
   readonly #witness: Witness;
   readonly #fates: Fates;
   readonly #queue = new Queue<Happening>();
   readonly #machines = new Map<string, Machine>();
   readonly #plan: readonly PlannedChange[];
-  readonly #commands: CommandSender;
+  readonly #invoker: Invoker;
   readonly #outages = new Map<Function, ReadonlySet<number>>();
   readonly #names = new WeakMap<PlannedFleet, Map<string, string>>();
   #events = 0;
@@ -77,13 +73,20 @@ export class World {
     this.#fates = new Fates(seed, { from: this.from, to: this.to }, rates.trouble);
     const first = { at: this.from, fleet: firstFleet(seed, hosts, schedules) };
     this.#plan = plannedChanges(seed, first, { until: this.to, changes });
-    this.#commands = {
+    const commands: CommandSender = {
       knownNodes: async (nodes) => new Set(nodes),
       send: async (command) => this.#received(command),
     };
+    const { stack, store, topics } = this;
+    this.#invoker = new Invoker({ stack, store, topics, commands, deaths: rates.dead });
   }
 
-  /** Lives until the end; then a last audit, in which nothing goes wrong any more. `onDay` is called at each midnight. */
+  /** Runs that machines published, and invocations of functions. */
+  get counts() {
+    return { ...this.#counts, ...this.#invoker.counts };
+  }
+
+  /** Lives until the end. `onDay` is called at each midnight. */
   async run(onDay: (day: number) => void = () => {}): Promise<void> {
     this.#planAll();
     let day = -1;
@@ -166,7 +169,9 @@ export class World {
   async #dispatch(firing: Parameters<typeof dispatch>[2], tries: number): Promise<void> {
     if (this.#isOut('dispatch')) return;
     const dice = this.#dice('dispatch');
-    const { result, ...outcome } = await this.#invoke(dice, 60, (stack, commands) => dispatch(stack, commands, firing));
+    const { result, ...outcome } = await this.#invoker.invoke(dice, 60, (stack, commands) =>
+      dispatch(stack, commands, firing),
+    );
     const slot = result?.due == null ? null : await this.#slot(firing.policy, Date.parse(result.due));
     await this.#witness.invoked(this.#now, { of: 'dispatch', slot, ...outcome });
     const wait = RETRIES[tries];
@@ -268,7 +273,7 @@ export class World {
     const { set, run, name } = task;
     const of = { node, set, run };
     const key = await (this.#machines.get(node) as Machine).publish(task, says, this.#now);
-    this.counts.runs++;
+    this.#counts.runs++;
     this.#witness.published(this.#now, { ...of, name, says });
     this.#deliver(key, of);
     const dice = new Dice(this.#scenario.seed, 'accept', run);
@@ -301,7 +306,9 @@ export class World {
   async #complete(key: string, about: OfRun, tries: number): Promise<void> {
     if (this.#isOut('complete')) return;
     const dice = this.#dice('complete');
-    const { result, ...outcome } = await this.#invoke(dice, 50, (stack) => complete(stack, { kind: 'object', key }));
+    const { result, ...outcome } = await this.#invoker.invoke(dice, 50, (stack) =>
+      complete(stack, { kind: 'object', key }),
+    );
     await this.#witness.invoked(this.#now, { of: 'complete', about, ...outcome });
     const wait = RETRIES[tries];
     if (!outcome.isGood && wait !== undefined)
@@ -318,61 +325,23 @@ export class World {
     if (this.#isOut('complete')) return;
     const { node, policy, code } = about;
     const event = { kind: 'command', node, policy, due: new Date(about.due), responseCode: code } as const;
-    const { result, ...outcome } = await this.#invoke(this.#dice('command'), 50, (stack) => complete(stack, event));
+    const { result, ...outcome } = await this.#invoker.invoke(this.#dice('command'), 50, (stack) =>
+      complete(stack, event),
+    );
     await this.#witness.invoked(this.#now, { of: 'command', ...about, ...outcome });
   }
 
   async #audit(): Promise<void> {
     if (this.#isOut('audit')) return;
     const dice = this.#dice('audit');
-    const { result, ...outcome } = await this.#invoke(dice, 10 ** (1 + dice.below(4)), (stack) => audit(stack));
-    this.counts.audits++;
+    const { result, ...outcome } = await this.#invoker.invoke(dice, 10 ** (1 + dice.below(4)), (stack) => audit(stack));
+    this.#counts.audits++;
     await this.#witness.invoked(this.#now, { of: 'audit', ...outcome });
   }
 
   /** Dice for the next invocation. */
   #dice(name: Function | 'command'): Dice {
     return new Dice(this.#scenario.seed, 'invocation', name, this.#events++);
-  }
-
-  /** Runs a function; now and then it dies at one of its first so many calls. */
-  async #invoke<T extends { errors: readonly unknown[] }>(
-    dice: Dice,
-    calls: number,
-    work: (stack: Stack, commands: CommandSender) => Promise<T>,
-  ): Promise<{ result: T | null } & Pick<Invocation, 'isGood' | 'isDisturbed' | 'messages' | 'written'>> {
-    this.counts.invocations++;
-    this.topics.hasFailed = false;
-    this.store.written = new Set();
-    let life: Life | null = null;
-    let { stack } = this;
-    let commands = this.#commands;
-    if (dice.chance(this.#scenario.rates.dead)) {
-      life = new Life(1 + dice.below(calls), dice.chance(0.5));
-      const isNewProcess = dice.chance(0.1);
-      const make = (ports: Pick<Stack, 'store' | 'notifier' | 'events'>): Stack => ({
-        ...this.stack,
-        ...ports,
-        evidence: new PlainEvidence(ports.store),
-        ...(isNewProcess ? { fleets: new FleetArchive(ports.store) } : {}),
-      });
-      stack = mortal(life, make, stack);
-      commands = mortalCommands(life, commands);
-    }
-    let result: T | null = null;
-    let error: unknown = null;
-    try {
-      result = await work(stack, commands);
-    } catch (thrown) {
-      error = thrown;
-    }
-    const isDead = life?.isDead ?? false;
-    if (isDead) this.counts.deaths++;
-    const isDisturbed = isDead || this.topics.hasFailed || !this.topics.isHeard;
-    const errors = result?.errors ?? [error];
-    if (!isDisturbed && errors.length > 0) throw errors[0];
-    const { written } = this.store;
-    return { result, isGood: errors.length === 0 && !isDead, isDisturbed, messages: this.topics.take(), written };
   }
 
   /** Runs that no schedule asks for: an operator's, or a machine's own. */
@@ -393,7 +362,7 @@ export class World {
     const deadline = new Date(this.#now + DAY);
     const dice = this.#dice('dispatch');
     const wanted = { host, type: 'incremental', deadline } as const;
-    const { result, ...outcome } = await this.#invoke(dice, 30, (stack, commands) =>
+    const { result, ...outcome } = await this.#invoker.invoke(dice, 30, (stack, commands) =>
       dispatchManual(stack, commands, wanted),
     );
     await this.#witness.invoked(this.#now, { of: 'dispatch', slot: null, ...outcome });
@@ -410,17 +379,6 @@ export class World {
     const says = dice.pick(['complete', 'complete', 'failed', 'partial'] as const);
     const task: Task = { set: 'data', run, name: host, policy: null, due: null, type: 'full', base: null };
     this.#queue.add(this.#now + (5 + dice.below(60)) * MINUTE, () => this.#publish(node, task, says));
-  }
-}
-
-/** A store that remembers what was put. */
-class WatchedStore extends MemoryStore {
-  written = new Set<string>();
-
-  override async put(...[key, body, options]: Parameters<MemoryStore['put']>): ReturnType<MemoryStore['put']> {
-    const put = await super.put(key, body, options);
-    this.written.add(key);
-    return put;
   }
 }
 
