@@ -12,12 +12,12 @@ import {
   busy,
   neverFinished,
   neverStarted,
+  notAskable,
   notAsked,
   stillRunning,
   troubleOfNotDispatched,
   troubleOfNotJudged,
   troubleOfUnjudged,
-  unknownNode,
 } from '../rules/trouble.ts';
 import { verdictWithoutManifest } from '../rules/verdict-of.ts';
 import { type AskedSlot, askedSlot } from './asked.ts';
@@ -176,7 +176,7 @@ async function tryRun(pass: Pass, { slot, asked, commands, isJudged }: RunInSlot
 async function silenceOf({ deadline }: AskedSlot, asked: AskedRun, commands: SlotCommands): Promise<Reason> {
   const { unknown, isSent } = await commands();
   const refused = unknown.get(asked.node);
-  if (refused !== undefined) return unknownNode(asked.node, refused);
+  if (refused !== undefined) return notAskable(asked.node, refused);
   return isSent(asked) ? neverStarted(asked.node, deadline) : notAsked(asked.node, deadline);
 }
 

@@ -50,10 +50,9 @@ export function troubleOf(verdict: Verdict): Trouble | null {
   const has = (wanted: string) => reasons.some(({ code }) => code === wanted);
   const incident = { policy, due, run, at };
   if (has('fork')) return { kind: 'fork', host, set, incident, reasons };
-  if (has('unknown-node')) {
-    return { kind: 'unknown-node', host, set: null, incident: { ...incident, run: null }, reasons };
-  }
   const trouble = { kind: outcome, host, set, incident, reasons };
+  // Dispatch has said of the host that it cannot be asked. Which sets have no backup by that only the verdicts say.
+  if (has('unknown-node')) return { ...trouble, under: problemKey({ kind: 'unknown-node', host, set: null }) };
   return isNotAsked(verdict) ? { ...trouble, under: notDispatchedKey(policy) } : trouble;
 }
 
@@ -165,14 +164,15 @@ export function newestOf(problem: Problem): Incident {
   return incidentsOf(problem).reduce((newest, one) => (one.at > newest.at ? one : newest));
 }
 
-/** How a problem is covered: by its policy's, by another of its own set, by another set's silence, by another policy's. */
-export type Cover = 'policy' | 'set' | 'silence' | 'policies';
+/** How a problem is covered: by its policy's, its host's, another of its own set, another set's silence, another policy's. */
+export type Cover = 'policy' | 'node' | 'set' | 'silence' | 'policies';
 
 /** What the cover of this problem is to it; null where it has none. */
 export function coverOf({ kind, set, under }: Problem): Cover | null {
   const place = under === null ? null : problemPlace(under);
   if (place === null) return null;
   if (place.kind === 'not-dispatched') return kind === 'not-dispatched' ? 'policies' : 'policy';
+  if (place.kind === 'unknown-node') return 'node';
   return place.set === set ? 'set' : 'silence';
 }
 
@@ -200,10 +200,10 @@ function withFurther(problem: Problem, { kind, incident, reasons, under }: Troub
   const grown = { ...problem, further: [...problem.further, incident].slice(-MAX_FURTHER), furtherCount };
   if (!isCovered(problem)) return grown;
   const cover = coverOf(problem);
-  if (under !== undefined) return cover === 'policy' ? { ...grown, under } : grown;
+  const isUnasked = cover === 'policy' || cover === 'node';
+  if (under !== undefined) return isUnasked ? { ...grown, under } : grown;
   const isOfSilence = reasons[0]?.code === 'never-started';
-  if (cover === 'policy' || (cover === 'silence' && !isOfSilence))
-    return { ...grown, under: null, reasons: [...reasons] };
+  if (isUnasked || (cover === 'silence' && !isOfSilence)) return { ...grown, under: null, reasons: [...reasons] };
   return grown;
 }
 

@@ -4,7 +4,7 @@ import type { ProblemKind } from '../../contract/problem.ts';
 
 /** By the kind of problem that they make; where kind and code are the same there is nothing more to tell apart. */
 export const ALERT_CODES = {
-  missed: ['never-started', 'not-asked', 'busy', 'never-finished'],
+  missed: ['never-started', 'not-asked', 'unknown-node', 'busy', 'never-finished'],
   late: ['still-running'],
   failed: ['script', 'host-failed', 'command', 'signature', 'shape', 'format', 'pin'],
   suspect: [

@@ -27,8 +27,14 @@ export function nextStep(problem: Problem, store: string): NextStep {
   const verify = `offsite verify ${run} ${of} --operator public.asc`;
   const runs = `offsite runs ${of}`;
   const look = `offsite ls ${run} ${of} --key private.asc`;
+  const register: NextStep = {
+    say: `See under which id ${host} is registered, if it is at all; correct its node in fleet.yml, and apply that:`,
+    type: [`offsite fleet discover --store ${quoted(store)}`, 'offsite fleet apply fleet.yml', again],
+  };
 
   switch (code) {
+    case 'unknown-node':
+      return register;
     case 'busy':
       return {
         say: 'See which run held the set, and once that one has ended, make the backup:',
@@ -106,10 +112,7 @@ export function nextStep(problem: Problem, store: string): NextStep {
         type: [runs],
       };
     case 'unknown-node':
-      return {
-        say: `See under which id ${host} is registered, if it is at all; correct its node in fleet.yml, and apply that:`,
-        type: [`offsite fleet discover --store ${quoted(store)}`, 'offsite fleet apply fleet.yml', again],
-      };
+      return register;
     case 'unjudged':
       return { say: 'Audit tries again every quarter of an hour. See what is wrong with it:', type: [verify] };
     case 'not-dispatched':

@@ -185,6 +185,7 @@ class Known {
       case 'policies':
         return Date.parse(at) + CAUSE_LASTS;
       // The sets of a host that is back are not asked all at once.
+      case 'node':
       case 'silence':
         return told === null ? Date.parse(at) + ENDS_WAIT : Number.NEGATIVE_INFINITY;
       default:

@@ -69,6 +69,11 @@ export function notAsked(node: string, deadline: Date): CodedReason {
   return { code: 'not-asked', text };
 }
 
+/** It could not be asked: when its slot was dispatched the command service refused its node. */
+export function notAskable(node: string, why: string): CodedReason {
+  return bound({ code: 'unknown-node', text: `never asked: node ${node}: ${why}`, brief: `node ${node} was unknown` });
+}
+
 /** Another run held the set for all the time that there was. */
 export function busy(by: string | null, since: string | null): CodedReason {
   const held = by === null ? 'another run' : `run ${by}`;

@@ -92,3 +92,86 @@ test('a run that is late is an open problem, also where a newer late one has jus
   assert.equal(late?.closed, null);
   assert.equal(late?.began.policy, 'slow');
 });
+
+const FIVE = '2026-11-20T05:00:00Z';
+
+/** Data is backed up at 04:00 and etc at 05:00; at 04:00 the command service does not know the node. */
+async function stackWithUnknownNode(): Promise<TestStack> {
+  const policies = {
+    nightly: { sets: ['data'], incremental: 'cron(0 4 * * ? *)', deadline: '8h' },
+    later: { sets: ['etc'], incremental: 'cron(0 5 * * ? *)', deadline: '2h' },
+  };
+  const stack = await TestStack.of({ carcosa: { sets: ['data', 'etc'] } }, policies);
+  await auditAt(stack, '2026-11-19T13:00:00Z');
+  stack.commands.unknown.add('mi-carcosa');
+  await stack.at(D20).dispatch(D20);
+  assert.match(stack.messages().join(), /^UNKNOWN NODE carcosa/);
+  return stack;
+}
+/** At 05:00 it is known again, and etc is backed up. */
+async function backUpEtc(stack: TestStack): Promise<void> {
+  stack.commands.unknown.clear();
+  await stack.at(FIVE).dispatch(FIVE, 'later');
+  await stack.goodRun(FIVE, { policy: 'later', set: 'etc', slot: { policy: 'later', due: FIVE }, type: 'full' });
+}
+const UNKNOWN = 'UNKNOWN NODE since 2026-11-20 04:00 UTC';
+const MISSED = 'MISSED carcosa/data since 2026-11-20 04:00 UTC: node mi-carcosa was unknown';
+
+test('a set that was missed while its node was unknown is told, although another set of the host was backed up', async () => {
+  const stack = await stackWithUnknownNode();
+  await backUpEtc(stack);
+  assert.deepEqual(await auditAt(stack, '2026-11-20T05:30:00Z'), [`GOOD AGAIN carcosa, was ${UNKNOWN}`]);
+  assert.deepEqual(await auditAt(stack, '2026-11-20T12:00:00Z'), [MISSED]);
+});
+
+test('the end of an unknown node waits for the sets that were missed with it, a day; then they are told', async () => {
+  const stack = await stackWithUnknownNode();
+  await stack.at(FIVE).dispatch(FIVE, 'later');
+  stack.messages();
+  assert.deepEqual(await auditAt(stack, '2026-11-20T12:00:00Z'), []);
+  const missed = await stack.problem('missed');
+  assert.deepEqual([missed?.told, missed?.under], [null, 'alerts/unknown-node.-.carcosa.json']);
+  stack.commands.unknown.clear();
+  await stack.completeRun(await stack.at('2026-11-20T15:00:00Z').host().backUp({ set: 'etc', type: 'full' }));
+  assert.notEqual((await stack.problem('unknown-node', 'carcosa', null))?.closed, null);
+  assert.notEqual((await stack.problem('missed', 'carcosa', 'etc'))?.closed, null);
+  assert.deepEqual(await auditAt(stack, '2026-11-20T15:15:00Z'), [], 'data was not backed up');
+  await stack.at(D21).dispatch(D21);
+  await stack.at('2026-11-21T05:00:00Z').dispatch('2026-11-21T05:00:00Z', 'later');
+  await stack.goodRun('2026-11-21T05:00:00Z', {
+    policy: 'later',
+    set: 'etc',
+    slot: { policy: 'later', due: '2026-11-21T05:00:00Z' },
+  });
+  assert.deepEqual(await auditAt(stack, '2026-11-21T11:45:00Z'), []);
+  assert.deepEqual(
+    await auditAt(stack, '2026-11-21T12:00:00Z'),
+    [MISSED.replace('node mi-carcosa was unknown', 'never started')],
+    'asked again, and missed',
+  );
+  assert.deepEqual(await auditAt(stack, '2026-11-21T15:00:00Z'), [`GOOD AGAIN carcosa, was ${UNKNOWN}`]);
+});
+
+test('sets that were missed with their node and not asked again are told a day after it is known', async () => {
+  const stack = await stackWithUnknownNode();
+  assert.deepEqual(await auditAt(stack, '2026-11-20T04:30:00Z'), []);
+  await backUpEtc(stack);
+  assert.equal(await stack.problem('missed'), null);
+  // Nobody has heard yet that the host is back, and sets are not asked all at once.
+  assert.deepEqual(await auditAt(stack, '2026-11-20T12:00:00Z'), []);
+  assert.deepEqual(await auditAt(stack, '2026-11-21T05:15:00Z'), []);
+  assert.deepEqual(await auditAt(stack, '2026-11-21T05:30:00Z'), [`GOOD AGAIN carcosa, was ${UNKNOWN}`, MISSED]);
+});
+
+test('sets that were missed with their node end with it, in one notice', async () => {
+  const stack = await stackWithUnknownNode();
+  await stack.at(FIVE).dispatch(FIVE, 'later');
+  stack.messages();
+  await auditAt(stack, '2026-11-20T12:00:00Z');
+  stack.commands.unknown.clear();
+  await stack.at(D21).dispatch(D21);
+  await stack.goodRun(D21, { type: 'full' });
+  await stack.completeRun(await stack.host().backUp({ set: 'etc', type: 'full' }));
+  assert.deepEqual(await auditAt(stack, '2026-11-21T04:30:00Z'), [`GOOD AGAIN carcosa, was ${UNKNOWN}`]);
+  assert.notEqual((await stack.problem('missed'))?.closed, null);
+});

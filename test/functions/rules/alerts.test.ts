@@ -328,9 +328,9 @@ describe('what a verdict means', () => {
       'fork',
     );
   });
-  test('a node that could not be asked is the problem of the host, and one for all its sets', () => {
+  test('a run whose node could not be asked is told with its host', () => {
     const found = troubleOf(verdict({ outcome: 'missed', reasons: reason('unknown-node') }));
-    assert.deepEqual([found?.kind, found?.set, found?.incident.run], ['unknown-node', null, null]);
+    assert.deepEqual([found?.kind, found?.set, found?.under], ['missed', 'data', 'alerts/unknown-node.-.carcosa.json']);
   });
   test('a run that nobody asked for is told with its policy', () => {
     const found = troubleOf(verdict({ outcome: 'missed', reasons: reason('not-asked') }));
