@@ -26,16 +26,18 @@ export async function carryOut(pass: Pass, plan: Plan, topic: Topic = 'alerts'):
     await pass.notifier.publish({ topic, ...message });
     errors.push(...(await makeMarks(pass, marks)));
   };
+  const viewOf = async (problems: readonly Problem[]) => {
+    const good = await goodRunsOf(pass, problems);
+    errors.push(...good.errors);
+    return good.view;
+  };
   const messages: (() => Promise<void>)[] = plan.beginnings.map((group) => async () => {
-    await tell(
-      renderBeginnings(group, await viewOf(pass, group.length > MAX_FULL ? [] : group)),
-      group.map(asTold(pass)),
-    );
+    await tell(renderBeginnings(group, await viewOf(group.length > MAX_FULL ? [] : group)), group.map(asTold(pass)));
   });
   if (plan.ends.length > 0) {
     const { ends } = plan;
     messages.push(async () => {
-      await tell(renderEnds(ends, await viewOf(pass, ends.length > MAX_FULL ? [] : ends)), ends.map(asTold(pass)));
+      await tell(renderEnds(ends, await viewOf(ends.length > MAX_FULL ? [] : ends)), ends.map(asTold(pass)));
     });
   }
   if (plan.repeat !== null) {
@@ -45,7 +47,7 @@ export async function carryOut(pass: Pass, plan: Plan, topic: Topic = 'alerts'):
         problem,
         mark: (current: Problem | null) => repeated(current, problem, repeats, nowText(pass)),
       }));
-      await tell(renderRepeat(listed, await viewOf(pass, listed.slice(0, MAX_ROWS))), marks);
+      await tell(renderRepeat(listed, await viewOf(listed.slice(0, MAX_ROWS))), marks);
     });
   }
   for (const send of messages) {
@@ -80,8 +82,8 @@ async function makeMarks(pass: Pass, marks: readonly Mark[]): Promise<unknown[]>
   });
 }
 
-/** What messages about these problems say beside them. */
-async function viewOf(pass: Pass, problems: readonly Problem[]): Promise<View> {
+/** What messages about these problems say beside them; what cannot be read they go without, for they are told all the same. */
+async function goodRunsOf(pass: Pass, problems: readonly Problem[]): Promise<{ view: View; errors: unknown[] }> {
   const good = new Map<string, ReturnType<View['goodOf']>>();
   const errors = await everyOf(problems, PROBLEMS_AT_ONCE, async (problem) => {
     const { host, set } = problem;
@@ -92,11 +94,11 @@ async function viewOf(pass: Pass, problems: readonly Problem[]): Promise<View> {
     }));
     good.set(problemKey(problem), await Promise.all(runs));
   });
-  if (errors.length > 0) throw errors[0];
-  return {
+  const view = {
     now: pass.clock.now(),
     displayName: pass.notifier.displayName,
     store: pass.history.rulings[0]?.fleet.store ?? pass.store.url,
-    goodOf: (problem) => good.get(problemKey(problem)) ?? [],
+    goodOf: (problem: Problem) => good.get(problemKey(problem)) ?? [],
   };
+  return { view, errors };
 }
