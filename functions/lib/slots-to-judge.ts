@@ -39,8 +39,12 @@ export async function slotsToJudge(
     if (slot.deadline > cursor && slot.deadline <= now) add(slot);
   for await (const slot of dispatched(pass.store, oldestDue(pass.history, cursor), now)) {
     if (isScheduled(pass.history, slot) || slot.policy === MANUAL_POLICY) continue;
-    const deadline = (await askedSlot(pass, slot.policy, slot.due))?.deadline;
-    if (deadline !== undefined && deadline > cursor && deadline <= now) add(slot);
+    const isDue = await deadlineOf(pass, slot).then(
+      (deadline) => deadline !== null && deadline > cursor && deadline <= now,
+      // It is there and cannot be read. Its own audit says so, and keeps it open until it can be, and its deadline has come.
+      () => true,
+    );
+    if (isDue) add(slot);
   }
   return [...names.values()].sort((one, other) => +one.due - +other.due || (one.policy < other.policy ? -1 : 1));
 }
@@ -50,6 +54,10 @@ function* scheduled({ rulings }: FleetHistory, cursor: Date, now: Date) {
   for (const ruling of rulings) {
     yield* slotsOfRuling(ruling, new Date(+cursor - longestDeadline(ruling.fleet.policies) - 1), now);
   }
+}
+
+async function deadlineOf(pass: Pass, { policy, due }: SlotName): Promise<Date | null> {
+  return (await askedSlot(pass, policy, due))?.deadline ?? null;
 }
 
 function isScheduled(history: FleetHistory, { policy, due }: SlotName): boolean {

@@ -2,6 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { objectKey } from '../../contract/keys.ts';
+import { expectedKind } from '../../contract/verdict.ts';
+import { readDocument } from '../../functions/lib/documents.ts';
 import { TestStack } from '../helpers/test-stack.ts';
 
 const D20 = '2026-11-20T04:00:00Z';
@@ -175,3 +178,43 @@ test('sets that were missed with their node end with it, in one notice', async (
   assert.deepEqual(await auditAt(stack, '2026-11-21T04:30:00Z'), [`GOOD AGAIN carcosa, was ${UNKNOWN}`]);
   assert.notEqual((await stack.problem('missed'))?.closed, null);
 });
+
+test('a record that cannot be read keeps no message from being sent: it lacks that host’s newest good backup', async () => {
+  const stack = await TestStack.of({ carcosa: {}, purr: {} });
+  await stack.at(D20).dispatch(D20);
+  await auditAt(stack, '2026-11-20T11:45:00Z');
+  stack.notifier.beforePublish = () => {
+    throw new Error('InternalError');
+  };
+  assert.equal((await stack.at('2026-11-20T12:00:00Z').audit()).errors.length, 1);
+  stack.notifier.beforePublish = () => {};
+  // Of a newer version of the stack, say, which somebody has rolled back.
+  stack.memory.overwrite('latest/purr/data.json', Buffer.from('{"type":"offsite/latest/1","format":2}'));
+  const { errors } = await stack.at('2026-11-20T12:15:00Z').audit();
+  assert.match(String(errors[0]), /latest\/purr\/data\.json/);
+  const [mail] = stack.notifier.published;
+  assert.match(mail?.email ?? '', /carcosa\/data was not backed up.*Newest good backup: none.*purr\/data was not/s);
+  assert.deepEqual(stack.messages(), ['2 MISSED since 2026-11-20 04:00 UTC: carcosa/data, purr/data']);
+  assert.equal((await stack.at('2026-11-20T12:30:00Z').audit()).errors.length, 0);
+  assert.deepEqual(stack.messages(), []);
+});
+
+test('a slot of no schedule that cannot be read hides no other slot, and is judged at its deadline once it can be', async () => {
+  const stack = await TestStack.of({ carcosa: {}, purr: {} });
+  await auditAt(stack, '2026-11-19T13:00:00Z');
+  await stack.at(D20).dispatch(D20);
+  // Another policy, of a fleet file that is lost: its slot is known by what was dispatched alone.
+  const expected = (await readDocument(stack.memory, expectedKey('nightly', D20), expectedKind)).document;
+  const lost = { ...expected, policy: 'lost', deadline: '2026-11-20T14:00:00Z' };
+  stack.memory.overwrite(expectedKey('lost', D20), Buffer.from(JSON.stringify({ ...lost, format: 2 })));
+  const { errors } = await stack.at('2026-11-20T12:00:00Z').audit();
+  assert.match(errors.map(String).join(), /slots\/20261120T040000Z\/lost\/expected\.json/);
+  assert.deepEqual(stack.messages(), ['2 MISSED since 2026-11-20 04:00 UTC: carcosa/data, purr/data']);
+  stack.memory.overwrite(expectedKey('lost', D20), Buffer.from(JSON.stringify(lost)));
+  await auditAt(stack, '2026-11-20T13:45:00Z');
+  assert.equal((await stack.problem('missed'))?.furtherCount, 0, 'it has time until 14:00');
+  await auditAt(stack, '2026-11-20T14:00:00Z');
+  assert.equal((await stack.problem('missed'))?.furtherCount, 1);
+  assert.equal(await stack.isClosed(D20, 'lost'), true);
+});
+const expectedKey = (policy: string, due: string) => objectKey({ kind: 'expected', policy, due: new Date(due) });
