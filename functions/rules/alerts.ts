@@ -78,7 +78,8 @@ export function withTrouble(
   now: string,
 ): Problem | null {
   if (current === null) return begun(null, trouble, recovery, now);
-  if (incidentsOf(current).some((known) => isSame(known, trouble.incident))) return null;
+  if (incidentsOf(current).some((known) => isSame(known, trouble.incident)) || isForgotten(current, trouble))
+    return null;
   const { closed, began } = current;
   const isMadeOfSlots = trouble.incident.due !== null || trouble.incident.run !== null;
   if (!isMadeOfSlots && closed === null) return null; // It lasts, and is no more of it the next time it is seen.
@@ -165,7 +166,7 @@ export function newestOf(problem: Problem): Incident {
 }
 
 /** How a problem is covered: by its policy's, its host's, another of its own set, another set's silence, another policy's. */
-export type Cover = 'policy' | 'node' | 'set' | 'silence' | 'policies';
+export type Cover = 'policy' | 'node' | 'set' | 'host' | 'policies';
 
 /** What the cover of this problem is to it; null where it has none. */
 export function coverOf({ kind, set, under }: Problem): Cover | null {
@@ -173,7 +174,7 @@ export function coverOf({ kind, set, under }: Problem): Cover | null {
   if (place === null) return null;
   if (place.kind === 'not-dispatched') return kind === 'not-dispatched' ? 'policies' : 'policy';
   if (place.kind === 'unknown-node') return 'node';
-  return place.set === set ? 'set' : 'silence';
+  return place.set === set ? 'set' : 'host';
 }
 
 const notDispatchedKey = (policy: string | null) =>
@@ -202,9 +203,7 @@ function withFurther(problem: Problem, { kind, incident, reasons, under }: Troub
   const cover = coverOf(problem);
   const isUnasked = cover === 'policy' || cover === 'node';
   if (under !== undefined) return isUnasked ? { ...grown, under } : grown;
-  const isOfSilence = reasons[0]?.code === 'never-started';
-  if (isUnasked || (cover === 'silence' && !isOfSilence)) return { ...grown, under: null, reasons: [...reasons] };
-  return grown;
+  return isUnasked ? { ...grown, under: null, reasons: [...reasons] } : grown;
 }
 
 /** Nobody is told the end of what nobody was told of by itself. */
@@ -225,6 +224,15 @@ const incidentsOf = (problem: Problem) => [problem.began, ...problem.further];
 
 function isSame(one: Incident, other: Incident): boolean {
   return one.run === other.run && one.at === other.at && one.policy === other.policy;
+}
+
+/**
+ * True of what may have been in it and had to make room: audit sees it again until it has a verdict. Audit goes by due
+ * minute, so that in a full list it is what is older than the newest; there is room for it again when others are judged.
+ */
+function isForgotten(current: Problem, { kind, incident }: Trouble): boolean {
+  const isFull = current.closed === null && current.further.length === MAX_FURTHER;
+  return isFull && KINDS_OF_RUN.some((one) => one === kind) && incident.at <= newestOf(current).at;
 }
 
 /** What a late problem began with may have ended since, and the rest goes on. */

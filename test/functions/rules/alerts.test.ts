@@ -200,6 +200,34 @@ describe('a notice of being late', () => {
   });
 });
 
+describe('a problem that every audit looks at anew', () => {
+  const incidents = Array.from({ length: 168 }, (_, i) => ({
+    ...{ policy: 'hourly', due: null, run: `run-${i}` },
+    at: new Date(Date.parse(at(1)) + i * 3_600_000).toISOString().replace('.000', ''),
+  }));
+  /** One audit, by due minute. */
+  const audited = (before: Problem | null, kind: 'late' | 'unjudged', seen = incidents): Problem =>
+    seen.reduce(
+      (problem: Problem | null, incident) => withTrouble(problem, trouble(1, { kind, incident }), null, NOW) ?? problem,
+      before,
+    ) as Problem;
+
+  test('counts each run once, however many it has and however often they are seen', () => {
+    for (const kind of ['late', 'unjudged'] as const) {
+      const problem = audited(null, kind);
+      assert.deepEqual([problem.began.at, problem.furtherCount], [at(1), 167]);
+      assert.equal(audited(problem, kind), problem, kind);
+    }
+  });
+  test('takes in again what had to make room, where others were judged, and settles', () => {
+    const { run } = incidents[0] as { run: string };
+    const one = endedByVerdict(audited(null, 'late'), verdict({ run, outcome: 'missed' }), NOW);
+    const left = audited(one, 'late', incidents.slice(1));
+    assert.equal(left.furtherCount, 168);
+    assert.equal(audited(left, 'late', incidents.slice(1)), left);
+  });
+});
+
 describe('several late runs', () => {
   const late = (day: number, before: Problem | null = null) =>
     withTrouble(before, trouble(day, { kind: 'late' }), null, NOW) as Problem;
