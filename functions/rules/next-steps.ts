@@ -43,7 +43,10 @@ export function nextStep(problem: Problem, store: string): NextStep {
     case 'script':
       return { say: `Run the script by hand on ${host}, as root, and mend it. Then:`, type: [again] };
     case 'command':
-      return { say: `See why: run the backup by hand on ${host}, as root:`, type: [`offsite backup --set ${set}`] };
+      return {
+        say: `See why: run the backup by hand on ${host}, as root; offsite is /opt/offsite/bin/offsite there, and where it is not, install the agent anew:`,
+        type: [`offsite backup --set ${set}`],
+      };
     case 'host-failed':
       return { say: `docs/errors.md says what the error means. When it is mended on ${host}:`, type: [again] };
     case 'not-asked':
@@ -99,7 +102,10 @@ export function nextStep(problem: Problem, store: string): NextStep {
         type: [again],
       };
     case 'late':
-      return { say: 'Nothing to do yet: it may still end well. To follow it:', type: [status] };
+      return {
+        say: `A run gives a sign of life every hour. Where the last one is older, see whether ${problem.host ?? 'the host'} is up; else there is nothing to do yet, for it may end well. To follow it:`,
+        type: [status],
+      };
     case 'failed':
       return { say: 'Make the backup again:', type: [again] };
     case 'suspect':

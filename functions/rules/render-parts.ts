@@ -44,7 +44,12 @@ const backedUp = 'has been backed up again';
 
 export const WORDS: Record<ProblemKind, Words> = {
   missed: { word: 'MISSED', critical: true, what: 'was not backed up', again: backedUp },
-  late: { word: 'LATE', critical: false, what: 'is still running, past its deadline', again: 'has been backed up' },
+  late: {
+    word: 'LATE',
+    critical: false,
+    what: 'has begun and not ended, past its deadline',
+    again: 'has been backed up',
+  },
   failed: { word: 'FAILED', critical: true, what: 'failed: there is no usable backup of it', again: backedUp },
   suspect: { word: 'SUSPECT', critical: true, what: 'was backed up, but something is wrong with it', again: backedUp },
   partial: {

@@ -89,7 +89,7 @@ export function neverFinished(started: Date, alive: Date): CodedReason {
 
 /** It began, the deadline has passed, and it may still end well. */
 export function stillRunning(started: Date, alive: Date, deadline: Date): CodedReason {
-  const text = `running since ${utc(started)}, last sign of life at ${utc(alive)}; the deadline was ${utc(deadline)}`;
+  const text = `begun at ${utc(started)}, last sign of life at ${utc(alive)}; the deadline was ${utc(deadline)}`;
   return { code: 'still-running', text, brief: 'still running' };
 }
 

@@ -173,7 +173,7 @@ describe('a run that is under way past its deadline', () => {
       [mail?.subject, mail?.critical],
       ['Offsite: LATE carcosa/data since 2026-11-20 04:00 UTC: still running', false],
     );
-    assert.match(mail?.email ?? '', /running since 2026-11-20 04:17 UTC, last sign of life at 2026-11-20 11:17 UTC/);
+    assert.match(mail?.email ?? '', /begun at 2026-11-20 04:17 UTC, last sign of life at 2026-11-20 11:17 UTC/);
     return stack;
   };
 

@@ -21,6 +21,7 @@ import {
   commandFailed,
   neverFinished,
   neverStarted,
+  notAskable,
   stillRunning,
   troubleOfNotDispatched,
   troubleOfNotJudged,
@@ -276,6 +277,10 @@ const MESSAGES: Record<string, () => Message> = {
       ]),
       view,
     ),
+  'missed-unknown-node': () => {
+    const reason = notAskable('mi-0123456789abcdef0', 'the command service does not know this node id');
+    return renderProblem(problem('missed', [reason]), view);
+  },
   'unknown-node': () => {
     const reasons = [unknownNode('mi-0123456789abcdef0', 'the command service does not know this node id')];
     const sets = [
