@@ -3,9 +3,9 @@
 import { type Problem, type ProblemKind, problemKey, problemsOfKind } from '../../contract/problem.ts';
 import { NobodyListens } from '../ports/notifier.ts';
 import { untold } from '../rules/alerts.ts';
-import { coversOfSet, planOf } from '../rules/telling.ts';
+import { coversOf, planOf } from '../rules/telling.ts';
 import type { Pass } from './pass.ts';
-import { readProblem } from './problems.ts';
+import { readProblem, setsOf } from './problems.ts';
 import { carryOut } from './tell.ts';
 
 const CROWD = 5;
@@ -58,7 +58,8 @@ async function isCrowded({ store, clock }: Pass, kind: ProblemKind, begun: Reado
 
 /** What there is that may cover them. */
 async function covers(pass: Pass, begun: ReadonlyMap<string, Problem>): Promise<Problem[]> {
-  const keys = new Set([...begun.values()].flatMap(coversOfSet).filter((key) => !begun.has(key)));
+  const keysOf = (problem: Problem) => coversOf(problem, problem.host === null ? [] : setsOf(pass, problem.host, null));
+  const keys = new Set([...begun.values()].flatMap(keysOf).filter((key) => !begun.has(key)));
   const found = await Promise.all([...keys].map((key) => readProblem(pass, key)));
   return found.filter((problem) => problem !== null);
 }

@@ -45,7 +45,7 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const WEEK = 7 * DAY;
 
-/** GOOD AGAIN waits so long at most for the rest of the host; so does what the end of a silence uncovers. */
+/** GOOD AGAIN waits so long at most for the rest of the host; so does what the end of another set's failure uncovers. */
 const ENDS_WAIT = DAY;
 /** A cause covers what begins so soon after it was told. */
 const CAUSE_LASTS = DAY;
@@ -176,7 +176,9 @@ class Known {
     if (over === undefined) {
       return coverOf(problem) === 'policy' ? Date.parse(problem.recorded) + COVER_COMES : Number.NEGATIVE_INFINITY;
     }
-    if (over.closed === null) return Number.POSITIVE_INFINITY;
+    // Marked as told without a message it covers nothing any more; it may still be told while it is not marked.
+    if (over.closed === null)
+      return over.told === null || isHeard(over) ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
     const { at, upTo, told } = over.closed;
     switch (coverOf(problem)) {
       // What was not asked is asked now, and has the time that the policy gives it.
@@ -186,7 +188,7 @@ class Known {
         return Date.parse(at) + CAUSE_LASTS;
       // The sets of a host that is back are not asked all at once.
       case 'node':
-      case 'silence':
+      case 'host':
         return told === null ? Date.parse(at) + ENDS_WAIT : Number.NEGATIVE_INFINITY;
       default:
         return Number.NEGATIVE_INFINITY;
@@ -197,20 +199,30 @@ class Known {
   coverFor(problem: Problem): string | null {
     const others = problem.host === null ? this.#problems : (this.#byHost.get(problem.host) ?? []);
     const over = others.find((one) => one !== problem && this.#covers(one, problem));
-    return over === undefined ? null : problemKey(over);
+    return over === undefined ? this.#coverOfItsSet(problem, others) : problemKey(over);
   }
 
-  #covers(over: Problem, { kind, host, set, began, reasons }: Problem): boolean {
+  /** Key of what covers another failure of the same set: to people they are one. */
+  #coverOfItsSet(problem: Problem, others: readonly Problem[]): string | null {
+    for (const one of others) {
+      const over = this.#byKey.get(one.under ?? '');
+      const isOfSet = one !== problem && one.closed === null && isCovered(one) && isSameFailure(one, problem);
+      if (isOfSet && over !== undefined && over.host !== null && over.closed === null && isHeard(over))
+        return problemKey(over);
+    }
+    return null;
+  }
+
+  #covers(over: Problem, problem: Problem): boolean {
+    const { kind, host, set, began } = problem;
     if (over.told === null || over.closed !== null || !isHeard(over)) return false;
     const toldAt = Date.parse(over.told);
     if (kind === 'not-dispatched') {
       return over.kind === kind && +this.#circumstances.now < toldAt + CAUSE_LASTS;
     }
     if (host === null || over.host !== host) return false;
-    if (over.set === set) return SAME_FAILURE.has(kind) && SAME_FAILURE.has(over.kind) && isNoBetter(over.kind, kind);
-    const isSilence = kind === 'missed' && reasons[0]?.code === 'never-started';
-    const wasSilence = over.kind === 'missed' && over.reasons[0]?.code === 'never-started';
-    return isSilence && wasSilence && Date.parse(began.at) < toldAt + CAUSE_LASTS;
+    if (over.set === set) return isSameFailure(over, problem);
+    return NO_BACKUP.has(kind) && NO_BACKUP.has(over.kind) && Date.parse(began.at) < toldAt + CAUSE_LASTS;
   }
 
   /** Tells of a host whether people have heard, or hear now, of a problem of it that is open. */
@@ -240,15 +252,23 @@ class Known {
   }
 }
 
-/** Keys of the problems of the same host and set that may cover this one. */
-export function coversOfSet({ kind, host, set }: Problem): string[] {
-  if (!SAME_FAILURE.has(kind)) return [];
-  return [...SAME_FAILURE].filter((one) => one !== kind).map((one) => problemKey({ kind: one, host, set }));
+/** Keys of the problems of its host, which has these sets, that may cover this one. */
+export function coversOf({ kind, host, set }: Problem, sets: readonly string[]): string[] {
+  if (host === null || set === null || !SAME_FAILURE.has(kind)) return [];
+  return [...new Set([set, ...sets])].flatMap((one) =>
+    [...(one === set ? SAME_FAILURE : NO_BACKUP)].map((kindOf) => problemKey({ kind: kindOf, host, set: one })),
+  );
 }
 
 /** One of them covers another of the same host and set; a late one covers nothing but its like. */
 const SAME_FAILURE: ReadonlySet<ProblemKind> = new Set<ProblemKind>(['missed', 'failed', 'late']);
-const isNoBetter = (over: string, kind: string): boolean => over !== 'late' || kind === 'late';
+/** One of them covers those of other sets of the host for a day: it is the host that is in trouble. */
+const NO_BACKUP: ReadonlySet<ProblemKind> = new Set<ProblemKind>(['missed', 'failed']);
+
+function isSameFailure(over: Problem, { kind, set }: Problem): boolean {
+  const isOfOneSet = over.set === set && SAME_FAILURE.has(kind) && SAME_FAILURE.has(over.kind);
+  return isOfOneSet && (over.kind !== 'late' || kind === 'late');
+}
 
 /** Of thousands, which a call could not take as arguments. */
 const earliest = (instants: readonly number[]): number =>

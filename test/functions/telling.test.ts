@@ -203,7 +203,7 @@ describe('a silent host', () => {
     ]);
   });
 
-  test('another host of it is another problem, and a set that fails in another way is told by itself', async () => {
+  test('another host is another problem, and so is a set that fails a day after it was told', async () => {
     const stack = await TestStack.of({ carcosa: { sets: ['data', 'etc'] }, purr: {} }, { nightly: NIGHTLY });
     await dispatched(stack, D20);
     await stack.goodRun(D20, { set: 'etc' });
@@ -216,8 +216,51 @@ describe('a silent host', () => {
       .note('skipped', stack.host().runOf(slot(D21), 'etc'), { set: 'etc' });
     assert.deepEqual(
       (await audited(stack, noon(D21))).filter((subject) => !subject.startsWith('STILL')),
-      ['2 MISSED since 2026-11-21 04:00 UTC: carcosa/etc, purr/data'],
+      ['MISSED purr/data since 2026-11-21 04:00 UTC: never started'],
     );
+    assert.equal((await stack.problem('missed', 'carcosa', 'etc'))?.under, 'alerts/missed.data.carcosa.json');
+    await dispatched(stack, D22);
+    await stack.goodRun(D22, { host: 'purr' });
+    await stack.goodRun(D22, { set: 'etc' });
+    await audited(stack, noon(D22));
+    await dispatched(stack, '2026-11-23T04:00:00Z');
+    await stack.goodRun('2026-11-23T04:00:00Z', { set: 'etc', outcome: 'failed' });
+    assert.deepEqual(stack.messages(), ['FAILED carcosa/etc since 2026-11-23 04:00 UTC: error source-missing']);
+  });
+
+  test('by turns silent and failing for a week, in two sets of one or two policies: at most four messages', async () => {
+    for (const week of ['FSFSFSG', 'SSFSFSG', 'SFSFSSG', 'FFFSSSG']) {
+      for (const isApart of [false, true]) {
+        const stack = await TestStack.of(
+          { carcosa: { sets: ['data', 'etc'] } },
+          isApart
+            ? {
+                nightly: { ...NIGHTLY, sets: ['data'] },
+                morning: { incremental: 'cron(0 6 * * ? *)', deadline: '8h', sets: ['etc'] },
+              }
+            : { nightly: NIGHTLY },
+        );
+        const atOnce: string[] = [];
+        const later = await watch(stack, '2026-11-19T12:00:00Z', '2026-11-28T00:00:00Z', async (at) => {
+          const isDue = { data: at.endsWith('04:00:00Z'), etc: at.endsWith(isApart ? '06:00:00Z' : '04:00:00Z') };
+          const day = week[Number(at.slice(8, 10)) - 20] ?? 'G';
+          const policies = { data: 'nightly', etc: isApart ? 'morning' : 'nightly' };
+          for (const set of ['data', 'etc'] as const) {
+            if (!isDue[set]) continue;
+            const policy = policies[set];
+            if (set === 'data' || isApart) await stack.dispatch(at, policy);
+            if (day === 'S') continue;
+            const outcome = day === 'F' ? 'failed' : 'complete';
+            const run = { slot: { policy, due: at }, set, type: 'full', outcome } as const;
+            await stack.completeRun(await stack.host().backUp(run));
+            atOnce.push(...stack.messages());
+          }
+        });
+        const told = [...atOnce, ...later];
+        assert.ok(told.length <= 4, `${week}, ${isApart ? 'two policies' : 'one policy'}:\n${told.join('\n')}`);
+        assert.match(told.at(-1) ?? '', /GOOD AGAIN/);
+      }
+    }
   });
 });
 

@@ -92,13 +92,8 @@ describe('another problem of the same set', () => {
       assert.deepEqual(begins(made), isCoveredBy ? [] : [[key]]);
     });
   }
-  test('covers nothing where it was not told, has ended, or is another host’s or set’s', () => {
-    for (const over of [
-      { told: null },
-      { told: ago(HOUR), closed: closed(1) },
-      { ...open, host: 'purr' },
-      { ...open, set: 'etc' },
-    ])
+  test('covers nothing where it was not told, has ended, or is another host’s', () => {
+    for (const over of [{ told: null }, { told: ago(HOUR), closed: closed(1) }, { ...open, host: 'purr' }])
       assert.deepEqual(covers(plan([problem('missed', over), problem('failed')])), [], JSON.stringify(over));
   });
   test('that has ended uncovers at once what has not', () => {
@@ -110,7 +105,7 @@ describe('another problem of the same set', () => {
   });
 });
 
-describe('the same silence', () => {
+describe('trouble of another set of the host', () => {
   const told = problem('missed', { set: 'etc', told: ago(10 * HOUR) });
   const due = (hours: number) => ({ began: { policy: 'x', due: ago(hours * HOUR), run: null, at: ago(hours * HOUR) } });
 
@@ -119,14 +114,22 @@ describe('the same silence', () => {
     assert.equal(covers(plan([one, problem('missed', due(6.01))])).length, 1);
     assert.equal(covers(plan([one, problem('missed', due(5.99))])).length, 0);
   });
-  test('is one of runs that never started alone', () => {
+  test('is of runs that were missed or failed, however, and of no others', () => {
     const busy = { reasons: [{ code: 'busy', text: 'busy' }] };
-    assert.deepEqual(covers(plan([told, problem('missed', busy)])), []);
-    assert.deepEqual(
-      covers(plan([problem('missed', { set: 'etc', told: ago(HOUR), ...busy }), problem('missed')])),
-      [],
-    );
-    assert.deepEqual(covers(plan([problem('failed', { set: 'etc', told: ago(HOUR) }), problem('missed')])), []);
+    for (const kind of ['missed', 'failed', 'late', 'suspect', 'partial', 'fork'] as const) {
+      const isCovered = kind === 'missed' || kind === 'failed';
+      assert.equal(covers(plan([told, problem(kind, busy)])).length, isCovered ? 1 : 0, kind);
+      const over = problem(kind, { set: 'etc', told: ago(HOUR), ...busy });
+      assert.equal(covers(plan([over, problem('missed')])).length, isCovered ? 1 : 0, kind);
+    }
+  });
+  test('covers what fails of that set in another way later too, while both are open', () => {
+    const over = problem('missed', { set: 'etc', told: ago(60 * HOUR) });
+    const under = problemKey(over);
+    const covered = problem('missed', { under });
+    assert.deepEqual(covers(plan([over, covered, problem('failed')])), [['alerts/failed.data.carcosa.json', under]]);
+    assert.deepEqual(covers(plan([over, { ...covered, closed: closed(1) }, problem('failed')])), []);
+    assert.deepEqual(covers(plan([{ ...over, closed: closed(1) }, covered, problem('failed')])), []);
   });
   test('that is over still covers until its end is told, a day later at most', () => {
     const under = problemKey(told);

@@ -171,7 +171,7 @@ export class Problems {
       if (cover === 'policy') problem.under = under;
       return;
     }
-    if (cover === 'policy' || (cover === 'silence' && code !== 'never-started')) {
+    if (cover === 'policy') {
       problem.under = null;
       problem.code = code;
       this.begun.add(problem.key);
@@ -179,10 +179,10 @@ export class Problems {
   }
 }
 
-/** By what it is covered: its policy's problem, another of its set, another set's silence, another policy's. */
-export function coverOf({ kind, set, under }: Problem): 'policy' | 'policies' | 'set' | 'silence' | null {
+/** By what it is covered: its policy's problem, another of its set, another set's failure, another policy's. */
+export function coverOf({ kind, set, under }: Problem): 'policy' | 'policies' | 'set' | 'host' | null {
   if (under === null) return null;
   const [coverKind, coverSet] = under.replace('alerts/', '').split('.');
   if (coverKind === 'not-dispatched') return kind === 'not-dispatched' ? 'policies' : 'policy';
-  return coverSet === set ? 'set' : 'silence';
+  return coverSet === set ? 'set' : 'host';
 }

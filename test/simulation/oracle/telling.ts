@@ -83,7 +83,7 @@ export class Telling {
       if (others >= 5) continue;
       const about: Problem[] = [];
       for (const problem of toBegin.filter((one) => one.kind === kind)) {
-        const under = this.#coverOfSet(problem);
+        const under = this.#coverOf(problem);
         if (under !== null) this.#cover(problem, under);
         else if (this.#isEnough(problem)) this.#tell(problem, false);
         else about.push(problem);
@@ -117,7 +117,7 @@ export class Telling {
   #isStillCovered(problem: Problem): boolean {
     const over = this.#problems.all.get(problem.under ?? '');
     if (over === undefined) return false;
-    if (over.closed === null) return true;
+    if (over.closed === null) return over.told === null || isHeard(over);
     const { at, upTo, told } = over.closed;
     const { now } = this.#problems;
     switch (coverOf(problem)) {
@@ -125,7 +125,7 @@ export class Telling {
         return now < upTo + this.#around.deadlineOf(over.policy ?? '', upTo);
       case 'policies':
         return now < at + DAY;
-      case 'silence':
+      case 'host':
         return told === null && now < at + DAY;
       default:
         return false;
@@ -134,32 +134,31 @@ export class Telling {
 
   /** Where there are several, any of them may cover it. */
   #coverOf(problem: Problem): string | null {
-    const { kind, host, code } = problem;
+    const { kind, host } = problem;
     const { now, all } = this.#problems;
     const others = kind === 'not-dispatched' ? [...all.values()] : host === null ? [] : this.#problems.ofHost(host);
     const covers = others.filter((one) => {
       if (one === problem || !isToldAndOpen(one) || !isHeard(one)) return false;
       if (kind === 'not-dispatched') return one.kind === kind && now < (one.told ?? 0) + DAY;
       if (one.set === problem.set) return coversInSet(one.kind, kind);
-      const isSilence = kind === 'missed' && code === 'never-started';
-      const wasSilence = one.kind === 'missed' && one.code === 'never-started';
-      return isSilence && wasSilence && beganAt(problem) < (one.told ?? 0) + DAY;
+      const noBackup: Kind[] = ['missed', 'failed'];
+      return noBackup.includes(kind) && noBackup.includes(one.kind) && beganAt(problem) < (one.told ?? 0) + DAY;
     });
-    problem.mayBeUnder = covers.map(({ key }) => key);
+    problem.mayBeUnder = covers.length > 0 ? covers.map(({ key }) => key) : this.#coversOfItsSet(problem);
     return problem.mayBeUnder[0] ?? null;
   }
 
-  #coverOfSet(problem: Problem): string | null {
-    const { kind, host, set } = problem;
-    if (host === null) return null;
-    const covers = this.#problems
-      .ofHost(host)
-      .filter(
-        (one) =>
-          one !== problem && one.set === set && isToldAndOpen(one) && isHeard(one) && coversInSet(one.kind, kind),
-      );
-    problem.mayBeUnder = covers.map(({ key }) => key);
-    return problem.mayBeUnder[0] ?? null;
+  /** What covers another failure of the same set covers this one too. */
+  #coversOfItsSet(problem: Problem): string[] {
+    if (problem.host === null) return [];
+    const ofSet = this.#problems
+      .ofHost(problem.host)
+      .filter((one) => one !== problem && one.set === problem.set && one.closed === null && isCovered(one));
+    return ofSet
+      .filter((one) => coversInSet(one.kind, problem.kind))
+      .flatMap(({ under }) => this.#problems.all.get(under ?? '') ?? [])
+      .filter((over) => over.host !== null && isToldAndOpen(over) && isHeard(over))
+      .map(({ key }) => key);
   }
 
   /** Those that one mail counts as repeated; null where none is due for it. */
