@@ -224,7 +224,7 @@ async function finishState(
   run: StoredRun,
   of: { head: RunHead; plan: RunPlan; payload: string; started: Date },
 ): Promise<void> {
-  const { stored, state, known } = run;
+  const { stored, state, chunks } = run;
   const { head, plan, payload } = of;
   const base = plan.base?.info;
   const info = {
@@ -246,7 +246,7 @@ async function finishState(
     mounts: run.mounts,
     listing: run.listing,
   };
-  await state.finish(info, known?.entries() ?? plan.base?.chunks().entries() ?? []);
+  await state.finish(info, chunks === null ? (plan.base?.chunks() ?? []) : [chunks.records]);
 }
 
 /** A failed run has a manifest too, best effort: it is in the ledger, and is never a backup. */

@@ -5,26 +5,40 @@ import { typeOf } from '../source/attributes.ts';
 import type { Gates } from '../source/gates.ts';
 import type { Found } from '../source/scan.ts';
 import type { BaseEntry, StateWriter } from '../state/state.ts';
-import type { ContentStore } from './content-store.ts';
+import type { ChunkTable } from './chunk-table.ts';
+import { contentHash } from './dedup.ts';
 import type { ListingWriter } from './listing.ts';
 import type { Done } from './store-entry.ts';
 import type { RunTally } from './tally.ts';
 
-/** Entries that wait for an open frame; with more, the frame is closed although it has room. */
+/** Entries that may wait for one before them. */
 const MAX_WAITING = 16_384;
 
 export interface LinePorts {
-  content: ContentStore;
-  listing: ListingWriter;
-  state: StateWriter;
-  gates: Gates;
-  tally: RunTally;
+  readonly chunks: ChunkTable;
+  readonly listing: ListingWriter;
+  readonly state: StateWriter;
+  readonly gates: Gates;
+  readonly tally: RunTally;
 }
 
-/** Lines leave in order, each when its locations are complete. */
+/** An entry's place in the listing. */
+export interface Slot {
+  /** Undefined until it is known; null where there is no entry after all. */
+  done: Done | null | undefined;
+}
+
+interface Reused {
+  readonly found: Found;
+  readonly before: BaseEntry;
+}
+
+/** Lines leave in order, each when its entry is known and its locations are complete. */
 export class LineQueue {
   readonly #ports: LinePorts;
-  #waiting: (Done | { found: Found; before: BaseEntry })[] = [];
+  #waiting: (Slot | Reused)[] = [];
+  /** How many of them are gone. */
+  #gone = 0;
 
   constructor(ports: LinePorts) {
     this.#ports = ports;
@@ -32,42 +46,73 @@ export class LineQueue {
 
   /** An unchanged entry: the base's lines as they are. */
   reuse(found: Found, before: BaseEntry): void {
-    this.#push({ found, before });
+    this.#waiting.push({ found, before });
+    this.drain();
   }
 
   add(done: Done): void {
-    this.#push(done);
+    this.#waiting.push({ done });
+    this.drain();
   }
 
-  flush(): void {
-    this.#ports.content.closeFrame();
-    this.#drain();
+  /** The next place, for an entry that is told later. */
+  reserve(): Slot {
+    const slot: Slot = { done: undefined };
+    this.#waiting.push(slot);
+    return slot;
   }
 
-  #push(one: Done | { found: Found; before: BaseEntry }): void {
-    this.#waiting.push(one);
-    if (!this.#ports.content.isOpen) this.#drain();
-    else if (this.#waiting.length >= MAX_WAITING) this.flush();
+  /** True where no more should be added before some have left. */
+  get isFull(): boolean {
+    return this.#waiting.length - this.#gone >= MAX_WAITING;
   }
 
-  #drain(): void {
-    for (const one of this.#waiting) {
-      if ('before' in one)
-        this.#emit(one.before, typeOf(one.found.stat), Number(one.found.stat.size), {
-          isUnchanged: true,
-          isRead: true,
-        });
-      else this.#emitDone(one);
+  get isEmpty(): boolean {
+    return this.#waiting.length === this.#gone;
+  }
+
+  /** Lets go of all that can leave. */
+  drain(): void {
+    for (let next = this.#waiting[this.#gone]; next !== undefined; next = this.#waiting[this.#gone]) {
+      if ('before' in next) this.#emitReused(next);
+      else if (next.done === undefined || !this.#isLocated(next.done)) break;
+      else if (next.done !== null) this.#emitDone(next.done);
+      this.#gone++;
     }
-    this.#waiting = [];
+    if (this.isEmpty || this.#gone > MAX_WAITING) {
+      this.#waiting = this.#waiting.slice(this.#gone);
+      this.#gone = 0;
+    }
   }
 
-  #emitDone({ entry, stamp, settled }: Done): void {
+  #isLocated(done: Done | null): boolean {
+    return done?.chunks?.every((chunk) => this.#ports.chunks.isLocated(chunk)) !== false;
+  }
+
+  #emitReused({ found, before }: Reused): void {
+    this.#emit(before, typeOf(found.stat), Number(found.stat.size), { isUnchanged: true, isRead: true });
+  }
+
+  #emitDone({ entry, stamp, settled, chunks }: Done): void {
     const { path, type, size = Number(stamp.size) } = entry;
-    this.#emit({ path, ...stamp, settled, lines: Buffer.from(encodeEntry(entry)) }, type, size, {
+    const lines = Buffer.from(encodeEntry(chunks === undefined ? entry : { ...entry, ...this.#contentOf(chunks) }));
+    this.#emit({ path, ...stamp, settled, lines }, type, size, {
       isUnchanged: false,
       isRead: entry.error === undefined,
     });
+  }
+
+  /** Hash and locations; only files of several chunks carry digests in their locations. */
+  #contentOf(chunks: readonly number[]): Pick<Entry, 'hash' | 'locations'> {
+    const table = this.#ports.chunks;
+    const digests = chunks.map((chunk) => table.digest(chunk));
+    const hash = contentHash(digests);
+    if (hash === undefined) return {};
+    const locations = chunks.map((chunk, i) => {
+      const location = table.location(chunk);
+      return chunks.length === 1 ? location : { ...location, digest: digests[i]?.toString('base64') ?? '' };
+    });
+    return { hash, locations };
   }
 
   #emit(

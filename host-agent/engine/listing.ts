@@ -12,6 +12,7 @@ import { type BytePath, displayPath } from '../../contract/byte-path.ts';
 import { type Location, MAX_LINE_BYTES } from '../../contract/entry.ts';
 import { OffsiteError } from '../../contract/errors.ts';
 import { encodePath, type ListingChunk } from '../../contract/run-index.ts';
+import type { ChunkTable } from './chunk-table.ts';
 import type { ContentStore } from './content-store.ts';
 import { DedupTable, digestOf } from './dedup.ts';
 import { compressFrame } from './frames.ts';
@@ -29,7 +30,8 @@ const MAX_HELD_BYTES = 16 * 2 ** 20;
 const HELD_LEVEL = 1;
 
 interface Chunk {
-  location: Location;
+  /** Where it lies, or its number among those that this run stores. */
+  location: Location | number;
   digest: string;
   first: BytePath;
   entries: number;
@@ -37,6 +39,7 @@ interface Chunk {
 
 export class ListingWriter {
   readonly #store: ContentStore;
+  readonly #stored: ChunkTable;
   readonly #known = new DedupTable();
   readonly #takeOver: ReadonlySet<number>;
   readonly #chunks: Chunk[] = [];
@@ -49,9 +52,10 @@ export class ListingWriter {
   #heldBytes = 0;
   #storesPart = false;
 
-  /** `base`: the listing of the base's index; empty for a full. */
-  constructor(store: ContentStore, base: readonly ListingChunk[]) {
+  /** `stored`: the table of `store`; `base`: the listing of the base's index, empty for a full. */
+  constructor(store: ContentStore, stored: ChunkTable, base: readonly ListingChunk[]) {
     this.#store = store;
+    this.#stored = stored;
     this.#takeOver = sourcesToTakeOver(base);
     for (const [[source, part, frameOffset, frameLength, offset, length], digest] of base) {
       this.#known.add(digest, { source, part, frameOffset, frameLength, offset, length });
@@ -72,7 +76,8 @@ export class ListingWriter {
   finish(): ListingChunk[] {
     this.#cut();
     this.#store.closeFrame();
-    return this.#chunks.map(({ location, digest, first, entries }) => {
+    return this.#chunks.map(({ location: at, digest, first, entries }) => {
+      const location = typeof at === 'number' ? this.#stored.location(at) : at;
       const { source, part, frameOffset, frameLength, offset, length } = location;
       return [[source, part, frameOffset, frameLength, offset, length], digest, encodePath(first), entries];
     });
@@ -117,7 +122,7 @@ export class ListingWriter {
   #takeOverOrHold(chunk: Chunk, bytes: Uint8Array): void {
     this.#chunks.push(chunk);
     if (this.#storesPart) {
-      chunk.location = this.#store.put(bytes, new DedupTable()).location;
+      chunk.location = this.#store.put(bytes);
       return;
     }
     if (this.#heldBytes > MAX_HELD_BYTES) return;
@@ -127,15 +132,15 @@ export class ListingWriter {
     if (this.#heldBytes > MAX_HELD_BYTES) this.#held = [];
   }
 
-  #put(bytes: Uint8Array): Location {
+  #put(bytes: Uint8Array): number {
     if (!this.#storesPart) this.#releaseHeld();
-    return this.#store.put(bytes, this.#known).location;
+    return this.#store.put(bytes);
   }
 
   #releaseHeld(): void {
     this.#storesPart = true;
     for (const { chunk, frame } of this.#held) {
-      chunk.location = this.#store.put(zstdDecompressSync(frame), new DedupTable()).location;
+      chunk.location = this.#store.put(zstdDecompressSync(frame));
     }
     this.#held = [];
   }

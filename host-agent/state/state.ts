@@ -10,11 +10,9 @@ import { join } from 'node:path';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import * as z from 'zod';
 import type { BytePath } from '../../contract/byte-path.ts';
-import type { Location } from '../../contract/entry.ts';
 import { OffsiteError } from '../../contract/errors.ts';
 import { manifestKind } from '../../contract/manifest.ts';
 import { indexKind, type ListingChunk } from '../../contract/run-index.ts';
-import { DedupTable } from '../engine/dedup.ts';
 import { makeFolder, readChecked, removeFolder, syncFolder, writeChecked } from './files.ts';
 
 /** Grows when the files below change their form; state of another version is not used. */
@@ -135,28 +133,14 @@ export class State {
     for (const block of readBlocks(join(this.#folder, 'entries'))) yield* entriesOfBlock(block);
   }
 
-  /** All chunks that the chain has stored, as far as the base knows. */
-  chunks(): DedupTable {
-    const table = new DedupTable();
-    for (const block of readBlocks(join(this.#folder, 'chunks'))) {
-      for (let at = 0; at < block.length; at += CHUNK_RECORD) {
-        const number = (index: number) => block.readUInt32LE(at + 32 + index * 4);
-        const location = {
-          source: number(0),
-          part: number(1),
-          frameOffset: number(2),
-          frameLength: number(3),
-          offset: number(4),
-          length: number(5),
-        };
-        table.add(block.toString('base64', at, at + 32), location);
-      }
-    }
-    return table;
+  /** All chunks that the chain has stored, as far as the base knows: what `ChunkTable.fill` takes. */
+  chunks(): Generator<Buffer> {
+    return readBlocks(join(this.#folder, 'chunks'));
   }
 }
 
-const CHUNK_RECORD = 32 + 6 * 4;
+/** Of chunk records, so much goes into one block. */
+const CHUNK_BLOCK = 2 ** 20;
 /** Entry record: lengths of path and lines, settled, four 64-bit numbers, path, lines. */
 const ENTRY_HEAD = 4 + 4 + 1 + 4 * 8;
 
@@ -270,7 +254,7 @@ export class StateWriter {
   }
 
   /** Ends the state: durable when it returns. Throws `state-unwritable`. */
-  async finish(info: StateInfo, chunks: Iterable<[string, Location]>): Promise<void> {
+  async finish(info: StateInfo, chunks: Iterable<Uint8Array>): Promise<void> {
     const entriesHash = guarded(this.#folder, () => this.#entries.finish());
     const chunksHash = guarded(this.#folder, () => writeChunks(join(this.#folder, 'chunks'), chunks));
     const value = { version: STATE_VERSION, ...info, entriesHash, chunksHash };
@@ -285,16 +269,15 @@ export class StateWriter {
   }
 }
 
-function writeChunks(file: string, chunks: Iterable<[string, Location]>): string {
+function writeChunks(file: string, chunks: Iterable<Uint8Array>): string {
   const writer = new BlockWriter(file);
   try {
-    for (const [digest, location] of chunks) {
-      const { source, part, frameOffset, frameLength, offset, length } = location;
-      const { buffer, at } = writer.reserve(CHUNK_RECORD);
-      buffer.write(digest, at, 32, 'base64');
-      [source, part, frameOffset, frameLength, offset, length].forEach((number, index) => {
-        buffer.writeUInt32LE(number, at + 32 + index * 4);
-      });
+    for (const piece of chunks) {
+      for (let start = 0; start < piece.length; start += CHUNK_BLOCK) {
+        const part = piece.subarray(start, start + CHUNK_BLOCK);
+        const { buffer, at } = writer.reserve(part.length);
+        buffer.set(part, at);
+      }
     }
     return writer.finish();
   } finally {
