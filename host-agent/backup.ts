@@ -244,9 +244,8 @@ async function finishState(
     fullBytes: base?.fullBytes ?? stored.objects.reduce((sum, [, size]) => sum + size, 0),
     incrementalBytes: base === undefined ? 0 : base.incrementalBytes + stored.counts.storedBytes,
     mounts: run.mounts,
-    listing: run.listing,
   };
-  await state.finish(info, chunks === null ? (plan.base?.chunks() ?? []) : [chunks.records]);
+  await state.finish(info, run.listing, chunks?.records ?? null);
 }
 
 /** A failed run has a manifest too, best effort: it is in the ledger, and is never a backup. */

@@ -5,7 +5,7 @@
 
 import { lstatSync } from 'node:fs';
 import { errnoOf, type Found, isGone, type Unseen } from '../source/scan.ts';
-import type { BaseEntry } from '../state/state.ts';
+import type { BaseEntry } from '../state/entry-blocks.ts';
 import { BATCH_BYTES, BATCH_FILES, type Batch, type FileOutcome, stampOf } from './batch.ts';
 import { SEGMENT } from './chunker.ts';
 import type { Crew } from './crew.ts';
@@ -112,8 +112,10 @@ export class EntryStore {
 
   #look(found: Found | Unseen, before: BaseEntry | null, slot: Slot, looks: number): void {
     if (found.stat === null) this.#fill(slot, unseenEntry(found, before, this.#ports));
-    else if (found.stat.isFile()) this.#links.add({ found, before, slot, looks });
-    else {
+    else if (found.stat.isFile()) {
+      const unchanged = isUnchanged(found, before, this.#ports.settledBefore) ? before : null;
+      this.#links.add({ found, before, unchanged, slot, looks });
+    } else {
       const done = otherEntry(found, before, this.#ports);
       if (done === 'replaced') this.#lookAgain(found, before, slot, looks);
       else this.#fill(slot, done);
@@ -137,9 +139,9 @@ export class EntryStore {
 
   /** Has a file read, unless it is only a further name whose content the base knows. */
   #read(task: Task): void {
-    const { found, before } = task;
-    if (isUnchanged(found, before, this.#ports.settledBefore)) {
-      this.#links.end(task, knownEntry(found, before));
+    const { found, unchanged } = task;
+    if (unchanged !== null) {
+      this.#links.end(task, knownEntry(found, unchanged));
       return;
     }
     if (Number(found.stat.size) > SEGMENT) {

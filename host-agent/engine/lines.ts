@@ -1,10 +1,12 @@
 /** From entries to the lines of listing and state, in order. */
 
-import { type Entry, encodeEntry } from '../../contract/entry.ts';
+import type { BytePath } from '../../contract/byte-path.ts';
+import { type Entry, type EntryType, encodeEntry } from '../../contract/entry.ts';
 import { typeOf } from '../source/attributes.ts';
 import type { Gates } from '../source/gates.ts';
 import type { Found } from '../source/scan.ts';
-import type { BaseEntry, StateWriter } from '../state/state.ts';
+import type { BaseEntry } from '../state/entry-blocks.ts';
+import type { StateWriter } from '../state/state-writer.ts';
 import type { ChunkTable } from './chunk-table.ts';
 import { contentHash } from './dedup.ts';
 import type { ListingWriter } from './listing.ts';
@@ -90,16 +92,24 @@ export class LineQueue {
   }
 
   #emitReused({ found, before }: Reused): void {
-    this.#emit(before, typeOf(found.stat), Number(found.stat.size), { isUnchanged: true, isRead: true });
+    const { listing, state } = this.#ports;
+    listing.reuse(before);
+    state.reuse(before);
+    this.#count(before.path, typeOf(found.stat), Number(found.stat.size), { isUnchanged: true, isRead: true });
   }
 
-  #emitDone({ entry, stamp, settled, chunks }: Done): void {
+  #emitDone({ entry, stamp, settled, chunks, before }: Done): void {
+    const { listing, state } = this.#ports;
     const { path, type, size = Number(stamp.size) } = entry;
     const lines = Buffer.from(encodeEntry(chunks === undefined ? entry : { ...entry, ...this.#contentOf(chunks) }));
-    this.#emit({ path, ...stamp, settled, lines }, type, size, {
-      isUnchanged: false,
-      isRead: entry.error === undefined,
-    });
+    if (before?.lines.equals(lines)) {
+      listing.reuse(before);
+      state.reuse(before);
+    } else {
+      listing.add(path, lines);
+      state.add({ path, ...stamp, settled, lines });
+    }
+    this.#count(path, type, size, { isUnchanged: false, isRead: entry.error === undefined });
   }
 
   /** Hash and locations; only files of several chunks carry digests in their locations. */
@@ -115,17 +125,14 @@ export class LineQueue {
     return { hash, locations };
   }
 
-  #emit(
-    entry: BaseEntry,
-    type: Entry['type'],
+  #count(
+    path: BytePath,
+    type: EntryType,
     anySize: number,
     { isUnchanged, isRead }: { isUnchanged: boolean; isRead: boolean },
   ): void {
-    const { listing, state, tally, gates } = this.#ports;
     const size = type === 'file' ? anySize : 0;
-    listing.add(entry.path, entry.lines);
-    state.add(entry);
-    gates.see(entry.path, type, size, isRead);
-    tally.see(type, size, isUnchanged);
+    this.#ports.gates.see(path, type, size, isRead);
+    this.#ports.tally.see(type, size, isUnchanged);
   }
 }

@@ -1,10 +1,13 @@
 /** Files of several names: the first name met is read, the others wait for it and take over what it came to. */
 
 import type { Found } from '../source/scan.ts';
+import type { BaseEntry } from '../state/entry-blocks.ts';
 import { anotherName, type Done, isLinked } from './store-entry.ts';
 
 export interface Member {
   readonly found: Found;
+  /** What the base knows of it, where it has not changed. */
+  readonly unchanged: BaseEntry | null;
 }
 
 interface Group<T> {
@@ -75,7 +78,8 @@ export class LinkGroups<T extends Member> {
 
   #tell(name: string, group: Group<T>): void {
     if (group.done === undefined) return;
-    for (const other of group.waiting.splice(0)) this.#fill(other, anotherName(other.found, group.done));
+    for (const other of group.waiting.splice(0))
+      this.#fill(other, anotherName(other.found, group.done, other.unchanged));
     if (group.left <= 0) this.#groups.delete(name);
   }
 }

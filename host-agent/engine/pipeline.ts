@@ -18,7 +18,7 @@
 
 import { OffsiteError } from '../../contract/errors.ts';
 import type { Found, Unseen } from '../source/scan.ts';
-import type { BaseEntry } from '../state/state.ts';
+import type { BaseEntry } from '../state/entry-blocks.ts';
 import { BaseCursor } from './base-cursor.ts';
 import { EntryStore, type EntryStorePorts } from './entry-store.ts';
 import { HiddenDirectory } from './hidden-directory.ts';

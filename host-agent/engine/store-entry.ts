@@ -7,7 +7,7 @@ import type { BigIntStats } from 'node:fs';
 import type { Entry } from '../../contract/entry.ts';
 import { entryOf, type Names } from '../source/attributes.ts';
 import { errnoOf, type Found, isGone, type Unseen } from '../source/scan.ts';
-import type { BaseEntry, Stamp } from '../state/state.ts';
+import type { BaseEntry, Stamp } from '../state/entry-blocks.ts';
 import { entryOfLines } from './base-cursor.ts';
 import type { FileRead } from './batch.ts';
 import type { RunTally } from './tally.ts';
@@ -39,6 +39,8 @@ export interface Done {
   stamp: Stamp;
   /** False where content was not read whole and stable. */
   settled: boolean;
+  /** The base's entry, where this one is unchanged and probably has the same lines. */
+  before?: BaseEntry;
   /** Numbers of the content's chunks, which hash and locations are made of when all of them are located. */
   chunks?: readonly number[];
 }
@@ -50,12 +52,14 @@ export const stampOfStat = ({ size, mtimeNs, ctimeNs, ino }: AnyStat): Stamp => 
   ctimeNs,
   inode: ino,
 });
+/** The base's, as plain values. */
+export const stampOfBase = ({ size, mtimeNs, ctimeNs, inode }: Stamp): Stamp => ({ size, mtimeNs, ctimeNs, inode });
 const NO_STAMP: Stamp = { size: 0n, mtimeNs: 0n, ctimeNs: 0n, inode: 0n };
 
 /** What it is cannot be told now: what the base knows of it, else only that there is something. */
 export function unseenEntry({ path, root, error }: Unseen, before: BaseEntry | null, { tally }: EntryPorts): Done {
   tally.unreadable(path, error);
-  if (before !== null) return { entry: staleEntry(before, error), stamp: before, settled: false };
+  if (before !== null) return { entry: staleEntry(before, error), stamp: stampOfBase(before), settled: false };
   const entry: Entry = { path, root, type: 'file', mode: 0, uid: 0, gid: 0, mtime: '0.000000000', size: 0, error };
   return { entry, stamp: NO_STAMP, settled: false };
 }
@@ -115,10 +119,12 @@ export const knownEntry = (found: Found, before: BaseEntry): Done => ({
   entry: { ...entryOfLines(before.lines), path: found.path },
   stamp: stampOfStat(found.stat),
   settled: true,
+  before,
 });
 
 /** A further name of a file that this run has seen: the same content and attributes under another path. */
-export function anotherName(found: Found, first: Done): Done {
+export function anotherName(found: Found, first: Done, before: BaseEntry | null): Done {
   const entry = { ...first.entry, path: found.path, root: found.root };
-  return { ...first, entry, stamp: stampOfStat(found.stat), settled: true };
+  const { before: _, ...content } = first;
+  return { ...content, entry, stamp: stampOfStat(found.stat), settled: true, ...(before === null ? {} : { before }) };
 }

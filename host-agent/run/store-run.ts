@@ -7,7 +7,7 @@ import { OffsiteError } from '../../contract/errors.ts';
 import type { HostConfig, SetConfig } from '../../contract/host-config.ts';
 import { objectKey } from '../../contract/keys.ts';
 import type { Counts, ObjectLine, Outcome, Source } from '../../contract/manifest.ts';
-import { indexKind, type ListingChunk } from '../../contract/run-index.ts';
+import { indexKind } from '../../contract/run-index.ts';
 import type { ObjectStore } from '../../store/port.ts';
 import { breathe } from '../../system/clock.ts';
 import { planBudget } from '../engine/budget.ts';
@@ -16,7 +16,8 @@ import { ContentStore } from '../engine/content-store.ts';
 import { Crew } from '../engine/crew.ts';
 import { type CrewSettings, workPorts } from '../engine/crew-settings.ts';
 import { compressFrame } from '../engine/frames.ts';
-import { ListingWriter } from '../engine/listing.ts';
+import { type FinishedListing, ListingWriter } from '../engine/listing.ts';
+import type { BaseListing } from '../engine/listing-units.ts';
 import { acceptExisting, PartUploads } from '../engine/part-uploads.ts';
 import type { SealedPart } from '../engine/parts.ts';
 import { runPipeline } from '../engine/pipeline.ts';
@@ -26,7 +27,8 @@ import { readNames } from '../source/attributes.ts';
 import { type GateResult, Gates } from '../source/gates.ts';
 import { scan } from '../source/scan.ts';
 import type { StagedScript } from '../source/stage.ts';
-import type { StateFolder, StateWriter } from '../state/state.ts';
+import type { StateFolder } from '../state/state.ts';
+import { StateWriter } from '../state/state-writer.ts';
 import { type Attempt, adoptChunks, adoptedLines } from './attempt.ts';
 import { indexOf, type Stored } from './manifest.ts';
 import type { RunPlan } from './plan.ts';
@@ -70,7 +72,7 @@ export interface StoredRun {
   readonly stored: Stored;
   readonly outcome: Outcome;
   readonly gates: GateResult[];
-  readonly listing: ListingChunk[];
+  readonly listing: FinishedListing;
   readonly state: StateWriter;
   /** Null where the base's are all there are. */
   readonly chunks: ChunkTable | null;
@@ -89,7 +91,7 @@ export async function storeRun(
   if (unmounted !== undefined)
     throw new OffsiteError('source-missing', `${unmounted} is not mounted, as it was before`);
   const scanStart = await fileSystemNow(options.folder);
-  const state = ports.states.begin(options.place.run);
+  const state = new StateWriter(ports.states.folderOf(options.place.run), plan.base);
   try {
     return { ...(await storeEntries(options, ports.store, state)), state, scanStart, mounts };
   } catch (error) {
@@ -142,11 +144,11 @@ async function storeEntries(
     onSealed: (part: SealedPart) => meta.start(part),
   };
   const metaStore = new ContentStore(listed, metaPorts, frames);
-  const listing = new ListingWriter(metaStore, listed, plan.base?.listing ?? []);
+  const listing = new ListingWriter(metaStore, listed, baseListingOf(plan));
   const gates = new Gates(options.set);
   let newBytes = 0;
   const report = () => options.onProgress(progressOf(options, newBytes));
-  let listingChunks: ListingChunk[];
+  let finished: FinishedListing;
 
   try {
     await runPipeline({
@@ -170,11 +172,12 @@ async function storeEntries(
         report();
       },
     });
-    listingChunks = listing.finish();
+    finished = listing.finish();
     metaStore.flush();
     await uploads.settled();
   } finally {
     await crew[Symbol.asyncDispose]();
+    plan.base?.close();
     // Nothing of this run may still be on its way when it is said to have failed.
     await uploads.ended();
   }
@@ -189,7 +192,7 @@ async function storeEntries(
     storedBytes: put.reduce((sum, [, size]) => sum + size, 0) + attempt.keyObjectSize,
   };
   const results = gates.results(counts, plan.compareWith?.info ?? null);
-  const document = indexOf({ run: place.run, chain, sources, seed }, listingChunks, {
+  const document = indexOf({ run: place.run, chain, sources, seed }, finished.chunks, {
     ...options,
     counts,
     gates: results,
@@ -204,7 +207,11 @@ async function storeEntries(
     counts: { ...counts, storedBytes: counts.storedBytes + index[1] },
   };
   const outcome = results.some(({ ok }) => !ok) ? 'suspect' : tally.isPartial ? 'partial' : 'complete';
-  return { stored, outcome, gates: results, listing: listingChunks, chunks: isLoaded ? chunks : null };
+  return { stored, outcome, gates: results, listing: finished, chunks: isLoaded ? chunks : null };
+}
+
+function baseListingOf({ base }: RunPlan): BaseListing | null {
+  return base === null ? null : { ...base.listing, lines: (from, to) => base.lines(from, to) };
 }
 
 function sourcesOfBase(plan: RunPlan): Source[] {

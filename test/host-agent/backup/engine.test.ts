@@ -21,7 +21,7 @@ import {
 import { ContentStore } from '../../../host-agent/engine/content-store.ts';
 import { digestOf } from '../../../host-agent/engine/dedup.ts';
 import { FileContentReader } from '../../../host-agent/engine/file-content.ts';
-import { ListingWriter } from '../../../host-agent/engine/listing.ts';
+import { type FinishedListing, ListingWriter } from '../../../host-agent/engine/listing.ts';
 import { PartUploads } from '../../../host-agent/engine/part-uploads.ts';
 import { type SealedPart, Sealer } from '../../../host-agent/engine/parts.ts';
 import { Uploads } from '../../../host-agent/engine/uploads.ts';
@@ -199,13 +199,20 @@ describe('a file', () => {
   });
 });
 
-/** A meta store of its own, of a run that stands at `source`. */
+type Line = { path: BytePath; lines: string };
+type Listed = FinishedListing & { readonly newBytes: number; readonly entries: readonly Line[] };
+
+/**
+ * A meta store of its own, of a run that stands at `source`. `asItWas`: entries that are the base's are handed over as
+ * the base's, and no lines of them.
+ */
 async function listingOf(
   store: MemoryStore,
   source: number,
-  base: readonly ListingChunk[],
-  entries: readonly { path: BytePath; lines: string }[],
-): Promise<{ chunks: ListingChunk[]; newBytes: number }> {
+  base: Listed | null,
+  entries: readonly Line[],
+  asItWas = false,
+): Promise<Listed> {
   const key = newSessionKey(Buffer.alloc(32, 7));
   const sealer = new Sealer(new PartWriter(key, await packets), key, { verifyAll: false });
   const uploads = new Uploads(2);
@@ -223,16 +230,28 @@ async function listingOf(
     onSealed: (part: SealedPart) => meta.start(part),
   };
   const content = new ContentStore(table, ports, { level: 1, source, verifyAll: true });
-  const writer = new ListingWriter(content, table, base);
-  for (const { path, lines } of entries) writer.add(path, Buffer.from(lines));
-  const chunks = writer.finish();
+  const linesOf = (from: number, to: number) =>
+    Buffer.from(
+      (base?.entries ?? [])
+        .slice(from, to)
+        .map(({ lines }) => lines)
+        .join(''),
+    );
+  const writer = new ListingWriter(content, table, base === null ? null : { ...base, lines: linesOf });
+  for (const { path, lines } of entries) {
+    const index = asItWas ? (base?.entries.findIndex((one) => one.path === path && one.lines === lines) ?? -1) : -1;
+    const unused = { size: 0n, mtimeNs: 0n, ctimeNs: 0n, inode: 0n, settled: true };
+    if (index >= 0) writer.reuse({ ...unused, path, index, lines: Buffer.from(lines) });
+    else writer.add(path, Buffer.from(lines));
+  }
+  const finished = writer.finish();
   content.flush();
   await uploads.settled();
   for (const [objectKey] of meta.objects) {
     const at = parseObjectKey(objectKey);
     if (at?.kind === 'meta') parts.set(`${source} ${at.number}`, objectKey);
   }
-  return { chunks, newBytes: content.takeNewBytes() };
+  return { ...finished, newBytes: content.takeNewBytes(), entries };
 }
 
 const packets = sessionKeyPackets(newSessionKey(Buffer.alloc(32, 7)), [operatorKey().publicKey]);
@@ -269,7 +288,7 @@ describe('listing', () => {
         parts.clear();
         const store = new MemoryStore();
         const entries = entriesOf(before);
-        const full = await listingOf(store, 0, [], entries);
+        const full = await listingOf(store, 0, null, entries);
         assert.equal((await readBack(store, full.chunks)).join(''), entries.map(({ lines }) => lines).join(''));
         const first = (chunk: ListingChunk) => decodePath(chunk[2]);
         full.chunks.forEach((chunk, i) => {
@@ -285,19 +304,33 @@ describe('listing', () => {
           entries.length,
         );
 
-        const same = await listingOf(store, 1, full.chunks, entries);
-        assert.deepEqual(same.chunks, full.chunks, 'the same again costs nothing');
-        assert.equal(same.newBytes, 0);
+        for (const asItWas of [false, true]) {
+          const same = await listingOf(store, 1, full, entries, asItWas);
+          assert.deepEqual([same.chunks, same.begins], [full.chunks, full.begins], 'the same again costs nothing');
+          assert.equal(same.newBytes, 0);
+        }
 
         const after = before.map((size, i) => (changes.includes(i) ? (size % 400) + 1 : size));
         const changed = entriesOf(after);
-        const next = await listingOf(store, 1, full.chunks, changed);
-        assert.equal((await readBack(store, next.chunks)).join(''), changed.map(({ lines }) => lines).join(''));
-        assert.ok(next.newBytes <= changes.length * 3 * 90_000);
-        const third = await listingOf(store, 2, next.chunks, entries);
-        assert.equal((await readBack(store, third.chunks)).join(''), entries.map(({ lines }) => lines).join(''));
+        const bytesOf = async (listed: Listed) => (await readBack(store, listed.chunks)).join('');
+        for (const asItWas of [false, true]) {
+          const next = await listingOf(store, 1, full, changed, asItWas);
+          assert.equal(await bytesOf(next), changed.map(({ lines }) => lines).join(''));
+          assert.ok(next.newBytes <= changes.length * 3 * 90_000);
+          assert.equal(
+            next.chunks.reduce((sum, chunk) => sum + chunk[3], 0),
+            changed.length,
+          );
+          // Some entries less at the beginning and in the middle, and one more at the end.
+          const others = changed.filter((_, i) => i > 1 && i % 37 !== 0);
+          const more = { path: pathFromText('z'), lines: 'one more\n' };
+          const third = await listingOf(store, 2, next, [...others, more], asItWas);
+          assert.equal(await bytesOf(third), [...others, more].map(({ lines }) => lines).join(''));
+          const fourth = await listingOf(store, 3, third, entries, asItWas);
+          assert.equal(await bytesOf(fourth), entries.map(({ lines }) => lines).join(''));
+        }
       }),
-      { numRuns: 40 },
+      { numRuns: 30 },
     );
   });
 });
