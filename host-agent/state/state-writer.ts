@@ -14,14 +14,17 @@ import { STATE_VERSION, type State, type StateFile, type StateInfo, type StoredL
 /** Of chunk records, so much goes into one frame. */
 const CHUNK_BLOCK = 2 ** 20;
 
+/** With more entries in a row than this, blocks of them are copied as they are. */
+const MAX_FEW = 4096;
+
 export class StateWriter {
   readonly #folder: string;
   readonly #base: State | null;
   #file: HashedFile | null = null;
   readonly #builder = new BlockBuilder();
   readonly #blocks: BlockSizes[] = [];
-  /** Entries of the base that come next as they are. */
-  #reused: [from: number, to: number] = [0, 0];
+  /** Entries of the base that come next as they are; the entries themselves while they are few. */
+  #reused: { from: number; to: number; few: BaseEntry[] | null } = { from: 0, to: 0, few: [] };
 
   /** `folder`: the run's own; `base`: whose entries may be used again. */
   constructor(folder: string, base: State | null) {
@@ -39,13 +42,17 @@ export class StateWriter {
   }
 
   /** Adds an entry of the base, as it was. */
-  reuse({ index }: BaseEntry): void {
-    if (this.#reused[1] === index && this.#reused[0] < index) {
-      this.#reused[1] = index + 1;
+  reuse(entry: BaseEntry): void {
+    const { index } = entry;
+    const { from, to, few } = this.#reused;
+    if (to !== index || from === index) {
+      guarded(this.#folder, () => this.#writeReused());
+      this.#reused = { from: index, to: index + 1, few: [entry] };
       return;
     }
-    guarded(this.#folder, () => this.#writeReused());
-    this.#reused = [index, index + 1];
+    this.#reused.to = index + 1;
+    if (few !== null && few.length >= MAX_FEW) this.#reused.few = null;
+    else few?.push(entry);
   }
 
   /** Ends the state: durable when it returns. `chunks`: null where the base's are all. Throws `state-unwritable`. */
@@ -68,7 +75,7 @@ export class StateWriter {
   }
 
   #finishEntries(): { hash: string; blocks: readonly BlockSizes[] } {
-    const [from, to] = this.#reused;
+    const { from, to } = this.#reused;
     if (this.#base !== null && this.#file === null && this.#builder.isEmpty && from === 0 && to === this.#base.size) {
       return { hash: this.#same('entries', this.#base), blocks: this.#base.blockSizes };
     }
@@ -78,9 +85,10 @@ export class StateWriter {
   }
 
   #writeReused(): void {
-    const [from, to] = this.#reused;
-    this.#reused = [0, 0];
-    if (this.#base === null || from === to) return;
+    const { from, to, few } = this.#reused;
+    this.#reused = { from: 0, to: 0, few: [] };
+    for (const entry of few ?? []) this.#append(entry);
+    if (this.#base === null || few !== null) return;
     for (const piece of this.#base.stretch(from, to)) {
       if ('entries' in piece) {
         for (const entry of piece.entries) this.#append(entry);
