@@ -6,6 +6,7 @@ import { cfbDecryption, PIECE } from './cfb.ts';
 import { BLOCK, ENVELOPE, encryptedOctets, LITERAL_HEADER, literalHeader, MDC, MDC_HEADER, PREFIX } from './packets.ts';
 import type { SessionKey } from './session-key-value.ts';
 
+const HEAD = PREFIX + LITERAL_HEADER;
 const DIGEST = MDC - MDC_HEADER.length;
 
 /**
@@ -21,25 +22,58 @@ export function openPart(part: Uint8Array, key: SessionKey, reuse?: Uint8Array):
   const encrypted = encryptedOctets(part);
   if (encrypted === null) throw damaged();
   const plain = alignedBuffer(encrypted.length, reuse);
-  const hashed = plain.length - DIGEST;
+  decrypt(encrypted, key, (start, end) => plain.subarray(start, end));
+  return plain.subarray(HEAD, plain.length - MDC);
+}
+
+/** The SHA-256 (hex) of a part's content, which is held nowhere whole; otherwise like openPart. */
+export function contentDigest(part: Uint8Array, key: SessionKey): string {
+  const encrypted = encryptedOctets(part);
+  if (encrypted === null) throw damaged();
+  const work = Buffer.allocUnsafeSlow(PIECE);
+  const hash = createHash('sha256');
+  const contentEnd = encrypted.length - MDC;
+  decrypt(
+    encrypted,
+    key,
+    (start, end) => work.subarray(0, end - start),
+    (piece, start) => hash.update(piece.subarray(Math.max(0, HEAD - start), Math.max(0, contentEnd - start))),
+  );
+  return hash.digest('hex');
+}
+
+/** Decrypts piece by piece into the memory that `memoryOf` gives, and returns if all of it is a part's. */
+function decrypt(
+  encrypted: Uint8Array,
+  key: SessionKey,
+  memoryOf: (start: number, end: number) => Buffer,
+  onPiece?: (piece: Buffer, start: number) => void,
+): void {
+  const { length } = encrypted;
+  const hashed = length - DIGEST;
   const cipher = cfbDecryption(key.reveal());
   const hash = createHash('sha1');
-  for (let start = 0; start < plain.length; start += PIECE) {
-    const piece = plain.subarray(start, start + PIECE);
-    piece.set(encrypted.subarray(start, start + PIECE));
+  // What stands around the content, which may lie across two pieces.
+  const [head, tail] = [Buffer.alloc(HEAD), Buffer.alloc(MDC)];
+  for (let start = 0; start < length; start += PIECE) {
+    const end = Math.min(start + PIECE, length);
+    const piece = memoryOf(start, end);
+    piece.set(encrypted.subarray(start, end));
     cipher.update(piece);
-    hash.update(plain.subarray(start, Math.min(start + PIECE, hashed)));
+    if (start < hashed) hash.update(piece.subarray(0, Math.min(end, hashed) - start));
+    if (start < HEAD) piece.copy(head, start);
+    if (end > length - MDC) {
+      const from = Math.max(start, length - MDC);
+      piece.copy(tail, from - (length - MDC), from - start);
+    }
+    onPiece?.(piece, start);
   }
-  if (!timingSafeEqual(hash.digest(), plain.subarray(hashed))) throw damaged();
-
-  const end = plain.length - MDC;
-  const content = plain.subarray(PREFIX + LITERAL_HEADER, end);
+  if (!timingSafeEqual(hash.digest(), tail.subarray(MDC_HEADER.length))) throw damaged();
   const isPart =
-    plain.subarray(end, hashed).equals(MDC_HEADER) &&
-    plain.subarray(PREFIX, PREFIX + LITERAL_HEADER).equals(literalHeader(plain.length - ENVELOPE)) &&
-    plain.subarray(BLOCK, PREFIX).equals(plain.subarray(BLOCK - 2, BLOCK));
+    tail.subarray(0, MDC_HEADER.length).equals(MDC_HEADER) &&
+    head.subarray(PREFIX).equals(literalHeader(length - ENVELOPE)) &&
+    head.subarray(BLOCK, PREFIX).equals(head.subarray(BLOCK - 2, BLOCK));
   if (!isPart) throw damaged();
-  return content;
 }
 
 /** So many bytes that begin at a multiple of 8, in `reuse` if they fit. */
