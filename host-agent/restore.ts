@@ -91,7 +91,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     directories.makeAll(isNew);
     try {
       await existing.survey(directories);
-      await all(fetchParts({ reader, plan, consumer }, { memory: budget.fetchBytes, breath }), rest.placeAll());
+      await all(fetchParts({ reader, plan, consumer }, { budget, breath }), rest.placeAll());
       await rest.linkAll(existing);
     } finally {
       consumer.discardAll();

@@ -2,7 +2,7 @@
 
 import { closeSync } from 'node:fs';
 import type { BytePath } from '../../contract/byte-path.ts';
-import type { SessionKey } from '../../pgp/session-key.ts';
+import type { FetchedPart } from '../../repository/run-reader.ts';
 import { isInOnePart } from './chunks.ts';
 import type { EntryTable } from './entry-table.ts';
 import type { PartConsumer, WantedPart } from './fetch.ts';
@@ -47,15 +47,16 @@ export class ContentRestorer implements PartConsumer {
     this.#onPart();
   }
 
-  async onFetched(wanted: WantedPart, fetched: { bytes: Buffer; sessionKey: SessionKey }): Promise<void> {
+  async onFetched(wanted: WantedPart, fetched: FetchedPart): Promise<Uint8Array> {
     // Another part may have cost a file meanwhile.
     const chunks = wanted.chunks.filter((chunk) => this.isWanted(chunk) && this.#begin(this.#entryOf(chunk)));
     const task = partTask(this.#table, { key: wanted.key, chunks, ...fetched }, (entry) => this.#fileTask(entry));
-    const { failures, notSet } = await this.#pool.run(task);
+    const { failures, notSet, memory } = await this.#pool.run(task);
     this.#outcome.notSet.addAll(notSet);
     for (const [file, failure] of failures) this.#fail(task.files[file]?.entry ?? 0, failure);
     for (const { entry } of task.files) this.#partDone(entry);
     this.#onPart();
+    return memory;
   }
 
   /** Removes what is not complete. */

@@ -1,15 +1,15 @@
 /** From a fetched part and the chunks wanted of it to the plain data that a thread works on. */
 
-import type { SessionKey } from '../../pgp/session-key.ts';
+import type { FetchedPart } from '../../repository/run-reader.ts';
 import { DIGEST_BYTES, type EntryTable } from './entry-table.ts';
 import type { FileTask, PartTask } from './part-work.ts';
 
 export function partTask(
   table: EntryTable,
-  part: { key: string; bytes: Buffer; sessionKey: SessionKey; chunks: Uint32Array },
+  part: FetchedPart & { key: string; chunks: Uint32Array },
   fileTask: (entry: number) => FileTask,
 ): PartTask {
-  const { key, bytes, sessionKey, chunks } = part;
+  const { key, bytes, sha256, sessionKey, chunks } = part;
   const files: FileTask[] = [];
   const places = new Map<number, number>();
   const placeOf = (entry: number): number => {
@@ -39,5 +39,5 @@ export function partTask(
     columns.positions[i] = table.chunkPositions[chunk] ?? 0;
     table.copyDigest(chunk, columns.digests, i * DIGEST_BYTES);
   }
-  return { key, bytes, sessionKey: Uint8Array.from(sessionKey.reveal()), chunks: columns, files };
+  return { key, bytes, sha256, sessionKey: Uint8Array.from(sessionKey.reveal()), chunks: columns, files };
 }

@@ -1,21 +1,22 @@
 /**
- * What is done with one part, in one thread and without waiting: decrypt, decompress frame by frame, hold each chunk
- * against its digest, write it to its file, and finish the files that are complete with it.
+ * What is done with one part, in one thread and without waiting: hold it against its hash, decrypt it where it lies,
+ * decompress frame by frame, hold each chunk against its digest, write it to its file, and finish the files that are
+ * complete with it.
+ *
+ * Large memory is not left to the collector: a frame's content is given back before the next one is made, which then
+ * gets the same memory again.
  */
 
 import { hash } from 'node:crypto';
 import type { BytePath } from '../../contract/byte-path.ts';
 import { isOffsiteError, OffsiteError } from '../../contract/errors.ts';
-import { openPart } from '../../pgp/part-reader.ts';
-import type { SessionKey } from '../../pgp/session-key.ts';
-import { decompressFrame, isDamage } from '../../repository/objects.ts';
-import { collectYoungGarbage } from '../../system/memory.ts';
+import { openPartInPlace } from '../../pgp/part-reader.ts';
+import { newSessionKey } from '../../pgp/session-key-value.ts';
+import { assertHash, decompressFrame, isDamage } from '../../repository/objects.ts';
+import { free } from '../../system/memory.ts';
 import { type Attributes, DIGEST_BYTES } from './entry-table.ts';
 import type { Extents } from './extents.ts';
 import type { Failure } from './report.ts';
-
-/** Bytes of decompressed frames after which the collector is told. */
-const MAX_GARBAGE = 16 * 2 ** 20;
 
 /** A file of which the part holds chunks. */
 export interface FileTask {
@@ -49,6 +50,8 @@ export interface PartTask {
   /** Its object key, for messages. */
   readonly key: string;
   readonly bytes: Uint8Array;
+  /** The hash that the bytes must have, hex; null where they were held against it already. */
+  readonly sha256: string | null;
   readonly sessionKey: Uint8Array;
   readonly files: readonly FileTask[];
   readonly chunks: ChunkTasks;
@@ -67,8 +70,11 @@ export interface ChunkTarget {
   abandon(task: FileTask, file: number): void;
 }
 
-/** Does one part, whose bytes are gone then. `memory` is reused for its content where it is large enough. */
-export function workOnPart(part: PartTask, target: ChunkTarget, memory?: Uint8Array): PartResult {
+/**
+ * Does one part, in whose bytes its content is then. `isThorough`: also what OpenPGP itself checks a part by is checked,
+ * which says nothing new of the content, but whether other programs would open it.
+ */
+export function workOnPart(part: PartTask, target: ChunkTarget, { isThorough }: { isThorough: boolean }): PartResult {
   const failures = new Map<number, Failure>();
   const fail = (file: number, failure: Failure) => {
     const task = part.files[file];
@@ -77,7 +83,7 @@ export function workOnPart(part: PartTask, target: ChunkTarget, memory?: Uint8Ar
     target.abandon(task, file);
   };
   try {
-    const content = openContent(part, memory);
+    const content = openContent(part, isThorough);
     new FrameWalk(part, content).each(
       (file, position, bytes, isLast) => {
         const task = part.files[file];
@@ -94,21 +100,15 @@ export function workOnPart(part: PartTask, target: ChunkTarget, memory?: Uint8Ar
   return { failures: [...failures] };
 }
 
-function openContent({ key, bytes, sessionKey }: PartTask, memory?: Uint8Array): Buffer {
+/** The order is what trust rests on: nothing is decrypted before the hash that was signed holds. */
+function openContent({ key, bytes, sha256, sessionKey }: PartTask, isThorough: boolean): Buffer {
+  if (sha256 !== null) assertHash(key, sha256, bytes);
   try {
-    // openPart asks a session key for nothing else; the class itself would load the OpenPGP library into every worker.
-    return openPart(bytes, { reveal: () => sessionKey } as unknown as SessionKey, memory);
+    return openPartInPlace(bytes, newSessionKey(sessionKey), { isAuthentic: !isThorough });
   } catch (cause) {
     if (!isOffsiteError(cause)) throw cause;
     throw new OffsiteError('part-damaged', `${key} cannot be decrypted`, { cause });
-  } finally {
-    free(bytes);
   }
-}
-
-/** Gives memory back at once, where it is the part's alone; the collector would take its time. */
-function free({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** Goes through the chunks of a part, decompressing each frame once. */
@@ -116,8 +116,6 @@ class FrameWalk {
   readonly #part: PartTask;
   readonly #content: Buffer;
   readonly #digests: Buffer;
-  /** Bytes of frames that are of no more use. */
-  #garbage = 0;
 
   constructor(part: PartTask, content: Buffer) {
     this.#part = part;
@@ -142,7 +140,7 @@ class FrameWalk {
       ) {
         end++;
       }
-      const frame = this.#openFrame(start, end);
+      const frame = this.#openFrame(start);
       let bytes = frame;
       for (let chunk = start; chunk < end; chunk++) {
         const file = files[chunk] ?? 0;
@@ -154,29 +152,20 @@ class FrameWalk {
         if (bytes instanceof OffsiteError) onDamage(file, bytes);
         else onChunk(file, this.#part.chunks.positions[chunk] ?? 0, bytes, left[file] === 0);
       }
+      if (!(frame instanceof OffsiteError)) free(frame);
       start = end;
     }
   }
 
-  /** The content of the frame that a range of chunks lies in, or why there is none. */
-  #openFrame(start: number, end: number): Buffer | OffsiteError {
-    const { frameOffsets, frameLengths, offsets, lengths } = this.#part.chunks;
-    const [from, length] = [frameOffsets[start] ?? 0, frameLengths[start] ?? 0];
+  /** The content of the frame that a chunk lies in, or why there is none. */
+  #openFrame(chunk: number): Buffer | OffsiteError {
+    const { frameOffsets, frameLengths } = this.#part.chunks;
+    const [from, length] = [frameOffsets[chunk] ?? 0, frameLengths[chunk] ?? 0];
     if (from + length > this.#content.length) {
       return new OffsiteError('listing-invalid', `a location lies behind the end of ${this.#part.key}`);
     }
-    let expected = 0;
-    for (let chunk = start; chunk < end; chunk++) {
-      expected = Math.max(expected, (offsets[chunk] ?? 0) + (lengths[chunk] ?? 0));
-    }
     try {
-      const frame = decompressFrame(this.#content.subarray(from, from + length), this.#part.key, { expected });
-      this.#garbage += frame.length;
-      if (this.#garbage > MAX_GARBAGE) {
-        collectYoungGarbage();
-        this.#garbage = 0;
-      }
-      return frame;
+      return decompressFrame(this.#content.subarray(from, from + length), this.#part.key);
     } catch (error) {
       if (!isDamage(error)) throw error;
       return error;

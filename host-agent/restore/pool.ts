@@ -7,7 +7,10 @@ import { type PartReply, PartWorker } from './part-worker.ts';
 import type { PlacerOptions } from './placer.ts';
 
 export interface PartPool extends AsyncDisposable {
-  /** Works on a part, whose bytes must not be used any more. */
+  /**
+   * Works on a part, in whose buffer nothing else may lie. It must not be used any more; its memory comes back with the
+   * reply.
+   */
   run(part: PartTask): Promise<PartReply>;
 }
 
@@ -72,11 +75,8 @@ class Thread {
     const answer = Promise.withResolvers<PartReply>();
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     this.#waiting.push(answer);
-    const { bytes, chunks } = part;
-    // Only memory that is the part's alone can be handed over.
-    const own = bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
-    const columns = Object.values(chunks).map((column) => column.buffer);
-    this.#worker.postMessage({ ...part, bytes: own }, [own.buffer as ArrayBuffer, ...columns]);
+    const columns = Object.values(part.chunks).map((column) => column.buffer);
+    this.#worker.postMessage(part, [part.bytes.buffer as ArrayBuffer, ...columns]);
     return answer.promise;
   }
 

@@ -1,6 +1,6 @@
 /** Whether content is what the host signed: every chunk that entries name is decrypted and hashed, nothing is written. */
 
-import type { SessionKey } from '../../pgp/session-key.ts';
+import type { FetchedPart } from '../../repository/run-reader.ts';
 import type { PartConsumer, WantedPart } from './fetch.ts';
 import { FileNames } from './file-names.ts';
 import { partTask } from './part-task.ts';
@@ -39,17 +39,15 @@ export class ContentVerifier implements PartConsumer {
     for (const chunk of chunks) this.#errors.add(part.key, failure, this.#names.ofChunk(chunk));
   }
 
-  async onFetched(
-    { part, key, chunks }: WantedPart,
-    fetched: { bytes: Buffer; sessionKey: SessionKey },
-  ): Promise<void> {
+  async onFetched({ part, key, chunks }: WantedPart, fetched: FetchedPart): Promise<Uint8Array> {
     const task = partTask(this.#plan.table, { key, chunks, ...fetched }, (entry) => this.#fileTask(entry));
-    const { failures } = await this.#pool.run(task);
+    const { failures, memory } = await this.#pool.run(task);
     for (const [file, failure] of failures) {
       this.#errors.add(key, failure, this.#names.ofEntry(task.files[file]?.entry ?? 0));
     }
     if (failures.length === 0) for (const chunk of chunks) this.#verified.chunks.add(this.#nameOf(chunk));
     this.#onPart(part.size);
+    return memory;
   }
 
   /** The same chunk of the same part, from whatever run's listing. */
