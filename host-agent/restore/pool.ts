@@ -1,7 +1,8 @@
 /** Threads that work on parts: decryption, decompression, hashing and writing on every core. */
 
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { breathe } from '../../system/clock.ts';
+import { startThread } from '../../system/thread.ts';
 import type { PartTask } from './part-work.ts';
 import { type PartReply, PartWorker } from './part-worker.ts';
 import type { PlacerOptions } from './placer.ts';
@@ -61,7 +62,7 @@ class Thread {
   #failure: Error | undefined;
 
   constructor(options: PlacerOptions | null) {
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options });
+    this.#worker = startThread(new URL('./worker.ts', import.meta.url), options);
     this.#worker.on('message', (reply: PartReply) => this.#waiting.shift()?.resolve(reply));
     this.#worker.on('error', (error: Error) => this.#fail(error));
     this.#worker.on('exit', () => this.#fail(new Error('a worker thread ended too early')));
