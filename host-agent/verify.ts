@@ -38,7 +38,7 @@ export interface VerifyOptions {
   readonly readData?: boolean;
   /** What earlier calls found out, for the runs of one chain. */
   readonly verified?: Verified;
-  /** Bytes of memory for parts and their content; 160 MB if not given. */
+  /** Bytes of memory for parts and their content; 112 MB if not given. */
   readonly memory?: number;
   readonly workers?: number;
   /** Told the bytes of each object that was checked. */

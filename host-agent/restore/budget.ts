@@ -3,8 +3,8 @@
 import { availableParallelism } from 'node:os';
 import type { RestorePlan } from './plan.ts';
 
-/** Nine parts of the default size; with four threads, those that are worked on and more that are on their way. */
-export const DEFAULT_MEMORY = 160_000_000;
+/** Parts are the most of what a restore holds; with so much for them its peak stays below 350 MB. */
+export const DEFAULT_MEMORY = 112_000_000;
 const MAX_WORKERS = 4;
 /** Parts on their way to busy threads: so many hide the time that a store takes to answer. */
 const AHEAD = 3;

@@ -16,6 +16,11 @@ import { Window } from './window.ts';
 /** Parts asked for at once. */
 const MAX_IN_FLIGHT = 8;
 
+/** Parts at the end of a restore whose order levels the threads. */
+const LAST_PARTS = 16;
+/** Writing a chunk to a small file costs about as much as so many bytes of a part. */
+const CHUNK_COST = 16 * 1024;
+
 /** A part that is wanted. */
 export interface WantedPart {
   readonly part: PlannedPart;
@@ -48,7 +53,7 @@ export async function fetchParts(
   const window = new Window({ bytes: budget.fetchBytes, count: MAX_IN_FLIGHT });
   const memory = new PartMemory(budget.partBytes);
   try {
-    for (const index of inOrder(plan.parts)) {
+    for (const index of inOrder(plan.parts, byPart)) {
       breath.check();
       const part = plan.parts[index];
       const chunks = wantedChunks(byPart, index, consumer);
@@ -89,11 +94,17 @@ function wantedChunks({ order, starts }: ChunksByPart, part: number, consumer: P
   return order.subarray(starts[part], starts[part + 1]).filter((chunk) => consumer.isWanted(chunk));
 }
 
-/** Oldest run first and by number: about the order of the files in the listing. */
-function inOrder(parts: readonly PlannedPart[]): number[] {
-  const indexes = [...parts.keys()];
-  return indexes.sort((one, other) => {
+/**
+ * Oldest run first and by number: about the order of the files in the listing. The last few go by what they cost, the
+ * dearest first, so that all threads end at about the same time.
+ */
+function inOrder(parts: readonly PlannedPart[], { starts }: ChunksByPart): number[] {
+  const indexes = [...parts.keys()].sort((one, other) => {
     const [a, b] = [parts[one], parts[other]];
     return a === undefined || b === undefined ? 0 : a.source - b.source || a.number - b.number;
   });
+  const costOf = (index: number) =>
+    (parts[index]?.size ?? 0) + ((starts[index + 1] ?? 0) - (starts[index] ?? 0)) * CHUNK_COST;
+  const last = indexes.splice(-LAST_PARTS).sort((one, other) => costOf(other) - costOf(one));
+  return [...indexes, ...last];
 }

@@ -8,6 +8,8 @@ import { type PartReply, PartWorker } from './part-worker.ts';
 import type { PlacerOptions } from './placer.ts';
 
 export interface PartPool extends AsyncDisposable {
+  /** Settled when every thread has been given something: the present one may turn to other work. */
+  readonly busy: Promise<void>;
   /**
    * Works on a part, in whose buffer nothing else may lie. It must not be used any more; its memory comes back with the
    * reply.
@@ -21,6 +23,7 @@ export function startPool(workers: number, options: PlacerOptions | null): PartP
 }
 
 class InlinePool implements PartPool {
+  readonly busy = Promise.resolve();
   readonly #worker: PartWorker;
 
   constructor(options: PlacerOptions | null) {
@@ -38,16 +41,21 @@ class InlinePool implements PartPool {
 }
 
 class ThreadPool implements PartPool {
+  readonly busy: Promise<void>;
   readonly #threads: Thread[];
+  readonly #allBusy = Promise.withResolvers<void>();
 
   constructor(workers: number, options: PlacerOptions | null) {
     this.#threads = Array.from({ length: workers }, () => new Thread(options));
+    this.busy = this.#allBusy.promise;
   }
 
   run(part: PartTask): Promise<PartReply> {
     const [first, ...others] = this.#threads;
     if (first === undefined) throw new RangeError('a pool without threads');
-    return others.reduce((least, thread) => (thread.load < least.load ? thread : least), first).run(part);
+    const running = others.reduce((least, thread) => (thread.load < least.load ? thread : least), first).run(part);
+    if (this.#threads.every(({ load }) => load > 0)) this.#allBusy.resolve();
+    return running;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
