@@ -57,15 +57,9 @@ export function contentDigest(part: Uint8Array, key: SessionKey): string {
   const work = Buffer.allocUnsafeSlow(PIECE);
   const hash = createHash('sha256');
   const contentEnd = encrypted.length - MDC;
-  decrypt(
-    encrypted,
-    key,
-    (start, end) => work.subarray(0, end - start),
-    {
-      onPiece: (piece, start) =>
-        hash.update(piece.subarray(Math.max(0, HEAD - start), Math.max(0, contentEnd - start))),
-    },
-  );
+  decrypt(encrypted, key, (start, end) => work.subarray(0, end - start), {
+    onPiece: (piece, start) => hash.update(piece.subarray(Math.max(0, HEAD - start), Math.max(0, contentEnd - start))),
+  });
   return hash.digest('hex');
 }
 
