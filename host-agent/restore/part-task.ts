@@ -1,21 +1,23 @@
 /** From a fetched part and the chunks wanted of it to the plain data that a thread works on. */
 
+import type { BytePath } from '../../contract/byte-path.ts';
 import type { FetchedPart } from '../../repository/run-reader.ts';
 import { DIGEST_BYTES, type EntryTable } from './entry-table.ts';
-import type { FileTask, PartTask } from './part-work.ts';
+import { fileTasks } from './file-tasks.ts';
+import type { PartTask } from './part-work.ts';
 
 export function partTask(
   table: EntryTable,
   part: FetchedPart & { key: string; chunks: Uint32Array },
-  fileTask: (entry: number) => FileTask,
+  temporaryOf: (entry: number) => BytePath | null = () => null,
 ): PartTask {
   const { key, bytes, sha256, sessionKey, chunks } = part;
-  const files: FileTask[] = [];
+  const entries: number[] = [];
   const places = new Map<number, number>();
   const placeOf = (entry: number): number => {
     let place = places.get(entry);
     if (place === undefined) {
-      place = files.push(fileTask(entry)) - 1;
+      place = entries.push(entry) - 1;
       places.set(entry, place);
     }
     return place;
@@ -39,5 +41,6 @@ export function partTask(
     columns.positions[i] = table.chunkPositions[chunk] ?? 0;
     table.copyDigest(chunk, columns.digests, i * DIGEST_BYTES);
   }
+  const files = fileTasks(table, Uint32Array.from(entries), temporaryOf);
   return { key, bytes, sha256, sessionKey: Uint8Array.from(sessionKey.reveal()), chunks: columns, files };
 }

@@ -8,28 +8,14 @@
  */
 
 import { hash } from 'node:crypto';
-import type { BytePath } from '../../contract/byte-path.ts';
 import { isOffsiteError, OffsiteError } from '../../contract/errors.ts';
 import { openPartInPlace } from '../../pgp/part-reader.ts';
 import { newSessionKey } from '../../pgp/session-key-value.ts';
 import { assertHash, decompressFrame, isDamage } from '../../repository/objects.ts';
 import { free } from '../../system/memory.ts';
-import { type Attributes, DIGEST_BYTES } from './entry-table.ts';
-import type { Extents } from './extents.ts';
+import { DIGEST_BYTES } from './entry-table.ts';
+import { type FileTask, FileTaskReader, type FileTasks } from './file-tasks.ts';
 import type { Failure } from './report.ts';
-
-/** A file of which the part holds chunks. */
-export interface FileTask {
-  /** Its entry in the plan. */
-  readonly entry: number;
-  readonly directory: BytePath;
-  readonly name: BytePath;
-  readonly size: number;
-  readonly extents: Extents;
-  readonly attributes: Attributes;
-  /** Under which name it is being written, where further parts belong to it; null where this part is all of it. */
-  readonly temporary: BytePath | null;
-}
 
 /** The chunks to take from one part, in the order of its frames; in columns, because there may be many thousands. */
 export interface ChunkTasks {
@@ -53,7 +39,7 @@ export interface PartTask {
   /** The hash that the bytes must have, hex; null where they were held against it already. */
   readonly sha256: string | null;
   readonly sessionKey: Uint8Array;
-  readonly files: readonly FileTask[];
+  readonly files: FileTasks;
   readonly chunks: ChunkTasks;
 }
 
@@ -76,26 +62,25 @@ export interface ChunkTarget {
  */
 export function workOnPart(part: PartTask, target: ChunkTarget, { isThorough }: { isThorough: boolean }): PartResult {
   const failures = new Map<number, Failure>();
+  const files = new FileTaskReader(part.files);
   const fail = (file: number, failure: Failure) => {
-    const task = part.files[file];
-    if (failures.has(file) || task === undefined) return;
+    if (failures.has(file)) return;
     failures.set(file, failure);
-    target.abandon(task, file);
+    target.abandon(files.get(file), file);
   };
   try {
     const content = openContent(part, isThorough);
     new FrameWalk(part, content).each(
       (file, position, bytes, isLast) => {
-        const task = part.files[file];
-        if (task === undefined || failures.has(file)) return;
-        const failure = target.write(task, file, position, bytes, isLast);
+        if (failures.has(file)) return;
+        const failure = target.write(files.get(file), file, position, bytes, isLast);
         if (failure !== null) fail(file, failure);
       },
       (file, error) => fail(file, { code: error.code, message: error.message }),
     );
   } catch (error) {
     if (!isDamage(error)) throw error;
-    for (const file of part.files.keys()) fail(file, { code: error.code, message: error.message });
+    for (let file = 0; file < files.count; file++) fail(file, { code: error.code, message: error.message });
   }
   return { failures: [...failures] };
 }
@@ -129,7 +114,7 @@ class FrameWalk {
     onDamage: (file: number, error: OffsiteError) => void,
   ): void {
     const { files, frameOffsets, frameLengths } = this.#part.chunks;
-    const left = new Uint32Array(this.#part.files.length);
+    const left = new Uint32Array(this.#part.files.entries.length);
     for (const file of files) left[file] = (left[file] ?? 0) + 1;
     for (let start = 0; start < files.length; ) {
       let end = start + 1;
