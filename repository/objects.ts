@@ -100,8 +100,8 @@ function damaged(key: string, why: string, cause?: unknown): OffsiteError {
 }
 
 /**
- * The content of one zstd frame, or of several back to back, in memory of its own unless it is small. Throws
- * `part-damaged` naming `what`, also where there is more than `maxLength`.
+ * The content of one zstd frame, in memory of its own unless it is small; what follows the frame is not looked at.
+ * Throws `part-damaged` naming `what`, also where there is more than `maxLength`.
  */
 export function decompressFrame(
   frame: Uint8Array,
