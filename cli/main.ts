@@ -9,6 +9,7 @@ import { addAccept } from './commands/accept.ts';
 import { addBackup } from './commands/backup.ts';
 import { addCat } from './commands/cat.ts';
 import { addCheck } from './commands/check.ts';
+import { addFleet } from './commands/fleet.ts';
 import { addInit } from './commands/init.ts';
 import { addKeys } from './commands/keys.ts';
 import { addLs } from './commands/ls.ts';
@@ -55,6 +56,7 @@ function program(): Command {
     addVerify,
     addAccept,
     addCheck,
+    addFleet,
   ]) {
     add(offsite);
   }

@@ -73,6 +73,19 @@ const FORM = 'cron(minutes hours day-of-month month day-of-week year), such as c
  * allow. An expression that is never due (`30 2`, a past year) is valid: ask nextDue.
  */
 export function parseCron(text: string): Cron {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const cron = read(text);
+  if (parsed.size >= MAX_PARSED) parsed.clear();
+  parsed.set(text, cron);
+  return cron;
+}
+
+/** A fleet has a few schedules, and each is asked for again and again. */
+const parsed = new Map<string, Cron>();
+const MAX_PARSED = 500;
+
+function read(text: string): Cron {
   if (text.length > MAX_LENGTH) {
     throw invalid('the schedule', `${text.slice(0, 40)}…`, `${MAX_LENGTH} characters at most`);
   }
@@ -223,6 +236,18 @@ export function dueBetween(cron: Cron, after: Date, until: Date): Date[] {
  * null where fewer than two are due. A deadline longer than this would reach into the next slot.
  */
 export function shortestInterval(cron: Cron, from: Date): number | null {
+  const day = Math.floor(instant(from) / DAY);
+  const known = intervals.get(cron);
+  if (known?.day === day) return known.shortest;
+  const shortest = shortestFrom(cron, from);
+  intervals.set(cron, { day, shortest });
+  return shortest;
+}
+
+/** The last answers: a fleet file is checked when it is applied and whenever it is read, always as of the same day. */
+const intervals = new WeakMap<Cron, { readonly day: number; readonly shortest: number | null }>();
+
+function shortestFrom(cron: Cron, from: Date): number | null {
   const first = cron.times[0] ?? 0;
   const last = cron.times.at(-1) ?? first;
   let shortest = Number.POSITIVE_INFINITY;

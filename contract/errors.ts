@@ -271,6 +271,53 @@ export const ERRORS = {
     meaning: 'The store holds no fleet file, so nobody knows what is due.',
     action: 'Apply one with `offsite fleet apply`, or give `--max-age`.',
   },
+  'fleet-changed': {
+    exit: 1,
+    meaning: 'Another fleet file was put into force while this one was looked at. Nothing of this one was applied.',
+    action: 'Look at the difference again: `offsite fleet apply FILE --dry-run`. Two operators should share one file.',
+  },
+  'clock-wrong': {
+    exit: 1,
+    meaning: 'The clock of this machine is wrong, so that nobody could tell what is due since when.',
+    action: 'Set it (`timedatectl set-ntp true`), and type the command again.',
+  },
+  'node-untagged': {
+    exit: 1,
+    meaning: 'A node lacks the tag `offsite` with the name of the stack, without which the stack may not command it.',
+    action: 'Apply with `--tag`, which sets it, or tag the node yourself: docs/deploy.md, "Hosts".',
+  },
+  'node-unknown': {
+    exit: 1,
+    meaning:
+      'The command service does not know the node of a host, or may not command it: nobody can ask it for a backup.',
+    action: 'Correct `node` in fleet.yml and apply it; `offsite fleet discover` lists the nodes that there are.',
+  },
+  'stack-absent': {
+    exit: 1,
+    meaning: 'There is no stack of that name where it was looked for.',
+    action: 'Check `stack` in fleet.yml, the region of the store URL, and the account (`aws sts get-caller-identity`).',
+  },
+  'stack-denied': {
+    exit: 1,
+    meaning: 'The caller may not ask the stack for that.',
+    action: 'Use the credentials of an operator; the message names the call that was denied.',
+  },
+  'stack-throttled': {
+    exit: 1,
+    meaning: 'AWS took no more requests for now, also after several tries.',
+    action: 'Try again in a minute.',
+  },
+  'stack-failed': {
+    exit: 1,
+    meaning: 'A function of the stack failed, or gave an answer that is not understood.',
+    action:
+      'Read its log: `aws logs tail /aws/lambda/STACK-FUNCTION`. A stack older than this command: deploy it anew.',
+  },
+  'stack-mismatch': {
+    exit: 2,
+    meaning: 'Store and stack that were named do not belong together.',
+    action: 'Name the stack that is in the fleet file of the store, or the store of that stack.',
+  },
   interrupted: {
     exit: 1,
     meaning: 'The command was stopped by a signal.',

@@ -17,6 +17,8 @@ const LONGEST_DEADLINE = 30 * DAY;
 export const MANUAL_POLICY = 'manual';
 /** Jobs and `expected.json` hold no longer one. */
 const MAX_SPLAY = DAY;
+/** When digests are due where the fleet file does not say. */
+export const DEFAULT_DIGEST = 'cron(0 7 * * ? *)';
 
 /** The calendar has such a day: not 31 February, which Date takes for 3 March. */
 function isDay(text: string): boolean {
@@ -29,11 +31,15 @@ const since = field.instant.optional();
 const fingerprint = z.string().refine(isFingerprint, 'must be a fingerprint of 40 uppercase hex digits');
 const day = z.string().refine(isDay, 'must be a date like 2026-12-24');
 
+const off = z.literal('off');
+
 const hostSchema = z.strictObject({
   node: z.string().refine(isNodeId, 'must be a node id'),
   sets: z.array(field.set).min(1, 'must name at least one set'),
   signingKey: fingerprint.optional(),
   pause: z.strictObject({ until: day }).optional(),
+  /** `off`, or sets by name with `off`: runs unlike those before them are noted, not suspect. */
+  anomalies: z.union([off, z.record(field.set, off)], 'must be `off`, or sets by name with `off`').optional(),
   since,
 });
 export type FleetHost = z.infer<typeof hostSchema>;
@@ -51,10 +57,13 @@ const policySchema = z.strictObject({
   deadline: duration.default(8 * 60 * MINUTE),
   splay: duration.default(0),
   since,
+  /** By host, then set: stamps of what came into the policy later than both the policy and the host. */
+  joined: z.record(field.host, z.record(field.set, field.instant)).optional(),
 });
 export type FleetPolicy = z.infer<typeof policySchema>;
 
-const fleetSchema = z.strictObject({
+/** Every key; docs/fleet.md says what each means, and a test holds the two together. */
+export const fleetSchema = z.strictObject({
   store: z.string().min(1),
   stack: z
     .string()
@@ -63,11 +72,21 @@ const fleetSchema = z.strictObject({
   recipients: z.array(fingerprint).min(1, 'must name at least one primary key'),
   hosts: z.record(field.host, hostSchema),
   policies: z.record(field.policy, policySchema),
-  digest: z.string().optional(),
+  digest: z.string().default(DEFAULT_DIGEST),
   heartbeat: z.url({ protocol: /^https?$/, error: 'must be a URL like https://example.org/ping' }).optional(),
 });
 /** Durations in milliseconds. */
 export type Fleet = z.infer<typeof fleetSchema>;
+
+/** The sets of one of its hosts that a policy is about, as the host has them. */
+export function setsInPolicy(
+  { hosts }: Pick<Fleet, 'hosts'>,
+  { sets }: Pick<FleetPolicy, 'sets'>,
+  host: string,
+): string[] {
+  const own = (Object.hasOwn(hosts, host) ? hosts[host] : undefined)?.sets ?? [];
+  return sets === 'all' ? own : own.filter((set) => sets.includes(set));
+}
 
 /**
  * Checks a parsed fleet file. `now` is for the schedules: one without a due time in the next 400 days is refused.
@@ -92,6 +111,10 @@ function contradiction(fleet: Fleet, now: Date): string | null {
     nodes.set(host.node, name);
     const twice = namedTwice(host.sets);
     if (twice !== undefined) return `hosts.${name}.sets: names ${twice} twice`;
+    const unknown = Object.keys(host.anomalies ?? {}).find(
+      (set) => host.anomalies !== 'off' && !host.sets.includes(set),
+    );
+    if (unknown !== undefined) return `hosts.${name}.anomalies: the host has no set ${unknown}`;
   }
   const policies = Object.entries(fleet.policies);
   if (policies.length > MAX_POLICIES)
@@ -101,8 +124,7 @@ function contradiction(fleet: Fleet, now: Date): string | null {
     const why = contradictionOfPolicy(policy, fleet, now);
     if (why !== null) return `policies.${name}.${why}`;
   }
-  if (fleet.digest !== undefined) return scheduleProblem('digest', fleet.digest, now);
-  return null;
+  return scheduleProblem('digest', fleet.digest, now);
 }
 
 function contradictionOfPolicy(policy: FleetPolicy, fleet: Fleet, now: Date): string | null {
@@ -129,9 +151,9 @@ function contradictionOfPolicy(policy: FleetPolicy, fleet: Fleet, now: Date): st
     return 'full: needs a schedule, full or incremental or both';
   if (policy.deadline > LONGEST_DEADLINE) return 'deadline: must be 30d or less';
   if (policy.deadline < MINUTE) return `deadline: must be 1m or more (found ${policy.deadline / 1000} seconds)`;
-  if (policy.splay > MAX_SPLAY) return `splay: must be 24h or less (found ${policy.splay / MINUTE} minutes)`;
+  if (policy.splay > MAX_SPLAY) return `splay: must be 24h or less (found ${minutes(policy.splay)})`;
   if (policy.splay >= policy.deadline)
-    return `splay: ${policy.splay / MINUTE} minutes are not shorter than the deadline, ${policy.deadline / MINUTE} minutes`;
+    return `splay: ${minutes(policy.splay)} is not shorter than the deadline, ${minutes(policy.deadline)}`;
   for (const type of ['full', 'incremental'] as const) {
     const schedule = policy[type];
     if (schedule === undefined) continue;
@@ -139,11 +161,13 @@ function contradictionOfPolicy(policy: FleetPolicy, fleet: Fleet, now: Date): st
     if (why !== null) return why;
     const shortest = shortestInterval(parseCron(schedule), now);
     if (shortest !== null && policy.deadline > shortest) {
-      return `deadline: ${policy.deadline / MINUTE} minutes is longer than the shortest time between two ${type} runs, ${shortest / MINUTE} minutes`;
+      return `deadline: ${minutes(policy.deadline)} is longer than the shortest time between two ${type} runs, ${minutes(shortest)}`;
     }
   }
   return null;
 }
+
+const minutes = (milliseconds: number) => `${milliseconds / MINUTE} minute${milliseconds === MINUTE ? '' : 's'}`;
 
 function namedTwice(names: readonly string[]): string | undefined {
   const seen = new Set<string>();

@@ -82,15 +82,32 @@ export function parseHostConfig(value: unknown, file: string): HostConfig {
 
 /** `field: what is wrong (found …)` of the first thing wrong with a file that a person wrote. */
 export function explain(error: z.ZodError, value: unknown): string {
-  const issue = error.issues[0];
+  // A mistyped key makes another one missing, and is what has to be mended.
+  const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0];
   if (issue === undefined) return 'not valid';
   const place = issue.path.length === 0 ? '' : `${issue.path.map(String).join('.')}: `;
   if (issue.code === 'unrecognized_keys') return `${place}unknown key ${issue.keys.map(quoted).join(', ')}`;
   if (issue.code === 'invalid_key') return `${place}${issue.issues[0]?.message ?? issue.message}`;
   let found = value;
   for (const step of issue.path) found = (found as Record<PropertyKey, unknown> | null | undefined)?.[step];
-  return `${place}${issue.message} (found ${quoted(found)})`;
+  if (issue.code !== 'invalid_type' || !issue.message.startsWith('Invalid input'))
+    return `${place}${issue.message} (found ${quoted(found)})`;
+  const wanted = TYPES[issue.expected] ?? issue.expected;
+  return found === undefined
+    ? `${place}is missing: must be ${wanted}`
+    : `${place}must be ${wanted} (found ${quoted(found)})`;
 }
+
+/** What people call the types of YAML. */
+const TYPES: Partial<Record<string, string>> = {
+  record: 'a mapping',
+  object: 'a mapping',
+  array: 'a list',
+  string: 'a text',
+  boolean: 'true or false',
+  number: 'a number',
+  int: 'a whole number',
+};
 
 /**
  * Where a file has a key `__proto__`, as `explain` says it of other unknown keys; else null. Schemas pass over it

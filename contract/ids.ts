@@ -1,6 +1,6 @@
 /** Names and ids: hosts, sets, policies, runs, chains, prefixes. Pure; randomness comes in as bytes. */
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { OffsiteError } from './errors.ts';
 
 /** `YYYYMMDDTHHMMSSZ-<12 hex>`: the due time or the start, and a part that tells runs of one second apart. */
@@ -18,7 +18,8 @@ const FINGERPRINT = /^[0-9A-F]{40}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 
 /** `constructor` and its like are no names: records indexed by names must answer for them with nothing. */
-const isFree = (text: string): boolean => !(text in Object.prototype);
+const TAKEN = new Set(Object.getOwnPropertyNames(Object.prototype));
+const isFree = (text: string): boolean => !TAKEN.has(text);
 
 export const isRunId = (text: string): boolean => RUN_ID.test(text) && parseCompact(text.slice(0, 16)) !== null;
 export const isHostName = (text: string): boolean => HOST.test(text) && isFree(text);
@@ -33,16 +34,40 @@ export const isSha256 = (text: string): boolean => SHA256.test(text);
 
 /** Lowercase hex SHA-256 of bytes or of a text's UTF-8. */
 export function sha256Hex(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash('sha256', bytes);
 }
 
 /** An instant cut to its second, as `YYYYMMDDTHHMMSSZ`, UTC. */
 export function compactInstant(instant: Date): string {
-  return `${instant.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
+  const second = Math.floor(instant.getTime() / 1000);
+  return compactTexts.get(second) ?? kept(compactTexts, second, instantText(instant).replace(/[-:]/g, ''));
+}
+
+/**
+ * Texts of instants, and instants of texts: a slot's due minute is spelt and read thousands of times, in each key of each
+ * of its runs.
+ */
+const compactTexts = new Map<number, string>();
+const instantTexts = new Map<number, string>();
+const compactTimes = new Map<string, number>();
+const MAX_KEPT = 1000;
+
+function kept<K, V>(map: Map<K, V>, key: K, value: V): V {
+  if (map.size >= MAX_KEPT) map.clear();
+  map.set(key, value);
+  return value;
 }
 
 /** The inverse of compactInstant; null where the text is not of that form or no such instant exists. */
 export function parseCompact(text: string): Date | null {
+  const known = compactTimes.get(text);
+  if (known !== undefined) return new Date(known);
+  const instant = readCompact(text);
+  if (instant !== null) kept(compactTimes, text, instant.getTime());
+  return instant;
+}
+
+function readCompact(text: string): Date | null {
   const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
   if (match === null) return null;
   const [, year, month, day, hour, minute, second] = match;
@@ -52,7 +77,8 @@ export function parseCompact(text: string): Date | null {
 
 /** `YYYY-MM-DDTHH:MM:SSZ`, UTC, cut to the second: the form of every instant in stored documents. */
 export function instantText(instant: Date): string {
-  return `${instant.toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(instant.getTime() / 1000);
+  return instantTexts.get(second) ?? kept(instantTexts, second, `${instant.toISOString().slice(0, 19)}Z`);
 }
 
 /** The run id of a slot's job for one node and set; the same on stack and host, whoever computes it. */

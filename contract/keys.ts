@@ -48,8 +48,8 @@ export type ObjectKey =
   | { kind: 'recovery'; file: 'README.txt' | 'recover.sh' };
 
 const SHORT_SHA = /^[0-9a-f]{32}$/;
-/** `<kind>.<set>.<host>`, with `-` for what a problem of the whole stack has none of. */
-const PROBLEM = /^[a-z][a-z-]{0,31}\.(?:-|[a-z0-9][a-z0-9_-]{0,31})\.(?:-|[A-Za-z0-9][A-Za-z0-9._-]{0,62})$/;
+/** `<kind>.<set>.<host or policy>`, with `-` for what a problem has none of. Policy names may begin with a hyphen. */
+const PROBLEM = /^[a-z][a-z-]{0,31}\.(?:-|[a-z0-9][a-z0-9_-]{0,31})\.[A-Za-z0-9-][A-Za-z0-9._-]{0,62}$/;
 const MAX_NUMBER = 999_999_999;
 
 /** Part numbers have six digits at least, so that listings of up to a million parts are in order. */
@@ -117,6 +117,9 @@ export const runFolder = (key: RunPlace): string => `${runsOfSet(key.prefix, key
 /** All parts of one chain, of content or of listings. */
 export const partsOfChain = (kind: 'data' | 'meta', of: { prefix: string; set: string; chain: ChainId }): string =>
   `${kind}/${of.prefix}/${of.set}/${of.chain}/`;
+/** All chains of one prefix and set. */
+export const chainsOfSet = (kind: 'data' | 'meta', of: { prefix: string; set: string }): string =>
+  `${kind}/${of.prefix}/${of.set}/`;
 /** All runs of one prefix and set. */
 export const runsOfSet = (prefix: string, set: string): string => `runs/${prefix}/${set}/`;
 /** All sets of one prefix. */
@@ -131,8 +134,12 @@ export const slotFolder = (key: { due: Date; policy: string }): string => `${slo
 export const slotsOfDue = (due: Date): string => `slots/${compactInstant(due)}/`;
 export const ALL_HOSTS = 'hosts/';
 export const ALL_RUNS = 'runs/';
+export const ALL_ACCEPTED = 'accepted/';
 export const ALL_SLOTS = 'slots/';
 export const ALL_ALERTS = 'alerts/';
+export const ALL_LATEST = 'latest/';
+/** Verdicts about runs that no slot asked for. */
+export const ALL_UNASKED_VERDICTS = 'verdicts/';
 export const ALL_FLEET_VERSIONS = 'config/fleet/';
 /** Where a host may write, given its prefix: nothing else is ever needed by a backup with a job. */
 export const placesOfHost = (prefix: string): string[] =>

@@ -23,6 +23,19 @@ export const reasonSchema = z.object({
 });
 export type Reason = z.infer<typeof reasonSchema>;
 
+/** How much of what was there before a run has, and has anew. What was only added is in neither figure. */
+const changeSchema = z.object({
+  /** Regular files that were read, as the manifest counts them: new ones, and those that were written to or renamed. */
+  changedFiles: field.count,
+  /** The same, less as many files as the run has more than the one before; null of a full, which reads all. */
+  replacedFiles: field.count.nullable(),
+  /** Content bytes that were not there before, less what the run has more than the one before; null of a full. */
+  replacedBytes: field.count.nullable(),
+  /** Bytes of every object that the manifest names, those of interrupted attempts included. */
+  objectBytes: field.count,
+});
+export type Change = z.infer<typeof changeSchema>;
+
 export const verdictKind = documentKind('verdict', {
   maxBytes: 4 * 1024 * 1024,
   shape: {
@@ -66,12 +79,34 @@ export const verdictKind = documentKind('verdict', {
     storedBytes: field.count.nullable(),
     bytes: field.count.nullable(),
     files: field.count.nullable(),
+    /** How much it changed; null without a valid manifest, and in verdicts older than this field. */
+    change: changeSchema.nullable().default(null),
   },
 });
 export type Verdict = DocumentOf<typeof verdictKind>;
 
 const pointer = field.runAndPayload.extend({ sequence: field.sequence, received: field.instant });
 const measured = pointer.extend({ bytes: field.count, files: field.count });
+
+/** Runs of one type that were accepted on one day, as what later ones are measured against. */
+const daySchema = z.object({
+  /** `YYYY-MM-DD` of `received`. */
+  day: z.string().regex(/^\d{4}-\d\d-\d\d$/),
+  backup: z.enum(['full', 'incremental']),
+  /** True where the operator's acceptance made one of them count. */
+  byOperator: z.boolean(),
+  /** Of the last of them. */
+  received: field.instant,
+  files: field.count,
+  bytes: field.count,
+  /** The largest of each. */
+  replacedFiles: field.count,
+  replacedBytes: field.count,
+  /** Of a full all its content and objects; else of the incremental with the most new bytes. */
+  newBytes: field.count,
+  storedBytes: field.count,
+});
+export type DayFigures = z.infer<typeof daySchema>;
 
 export const latestKind = documentKind('latest', {
   maxBytes: 64 * 1024,
@@ -92,6 +127,10 @@ export const latestKind = documentKind('latest', {
     accepted: z.object({ run: field.run, at: field.instant }).nullable(),
     /** SHA-256 of the set's config in the last valid manifest. */
     configHash: field.sha256.nullable(),
+    /** The newest days with accepted runs, the newest first, of both types: see functions/rules/recent.ts. */
+    recent: z.array(daySchema).max(100).default([]),
+    /** The last run with other content than usual: until a run of its sequence or a higher one is base, fulls are doubted. */
+    doubted: z.object({ run: field.run, sequence: field.sequence }).nullable().default(null),
   },
 });
 export type Latest = DocumentOf<typeof latestKind>;
@@ -130,7 +169,15 @@ export type Sent = DocumentOf<typeof sentKind>;
 export const closedKind = documentKind('closed', { maxBytes: 4096, shape: { at: field.instant } });
 export type Closed = DocumentOf<typeof closedKind>;
 
-const openSlot = z.object({ policy: field.policy, due: field.instant });
+const waitingRun = z.object({ host: field.host, set: field.set, run: field.run });
+
+const openSlot = z.object({
+  policy: field.policy,
+  due: field.instant,
+  /** The runs that are not judged, or were not followed up to the end; null where these are too many, or not known. */
+  waiting: z.array(waitingRun).max(1000).nullable().default(null),
+});
+export type OpenSlot = z.infer<typeof openSlot>;
 
 export const auditStateKind = documentKind('audit-state', {
   maxBytes: 16 * 1024 * 1024,
@@ -141,6 +188,12 @@ export const auditStateKind = documentKind('audit-state', {
     open: z.array(openSlot),
     /** Every problem recorded before this instant, by the store's clock, has been told. */
     told: field.instant,
+    /** The last digest that was sent: when it was due, and up to when it said what was judged; null before the first audit. */
+    digest: z.object({ due: field.instant, upTo: field.instant }).nullable().default(null),
+    /** When the dead-letter queue was last looked at; null before the first time. */
+    deadLetters: field.instant.nullable().default(null),
+    /** By when all problems are to be looked at: something is due to be repeated. Null where that is not known. */
+    nextLook: field.instant.nullable().default(null),
   },
 });
 export type AuditState = DocumentOf<typeof auditStateKind>;

@@ -4,6 +4,9 @@
  *
  * - a manifest is judged, and outweighs whatever its command says (exit codes 3 and 75 are "Failed" for SSM);
  * - a command that failed and left no manifest is a failed run, unless the run may still be under way.
+ *
+ * What begins by it is told at once, unless it is one of many. That something has ended is audit's to tell, for only then
+ * it is known what else is wrong with the host.
  */
 
 import { runInstant } from '../contract/ids.ts';
@@ -11,6 +14,7 @@ import { parseObjectKey } from '../contract/keys.ts';
 import type { Verdict } from '../contract/verdict.ts';
 import { everyOf } from '../repository/concurrent.ts';
 import { judgeRun, putAndWalk, type Unjudged } from './judge-run.ts';
+import { announce } from './lib/announce.ts';
 import { type AskedSlot, askedSlot } from './lib/asked.ts';
 import { beginPass, type Pass } from './lib/pass.ts';
 import { verdictKey } from './lib/subject.ts';
@@ -58,7 +62,11 @@ async function completeObject(stack: Stack, key: string): Promise<Completed> {
   const { prefix, set, run } = place;
   try {
     const pass = await beginPass(stack, runInstant(run));
-    return { runs: [{ run, verdict: await judgeRun(pass, { prefix, set, run }) }], errors: [] };
+    const runs: Completed['runs'][number][] = [];
+    const errors = await everyOf([{ prefix, set, run }], 1, async (one) => {
+      runs.push({ run, verdict: await judgeRun(pass, one) });
+    });
+    return { runs, errors: [...errors, ...(await announce(pass))] };
   } catch (error) {
     return { runs: [], errors: [error] };
   }
@@ -72,7 +80,7 @@ async function completeCommand(stack: Stack, ended: CommandEnded): Promise<Compl
   const errors = await everyOf(ofNode, 1, async (asked) => {
     if (slot !== null) runs.push({ run: asked.run, verdict: await completeAsked(pass, slot, asked, ended) });
   });
-  return { runs, errors };
+  return { runs, errors: [...errors, ...(await announce(pass))] };
 }
 
 async function completeAsked(

@@ -14,10 +14,11 @@ import { instantText } from '../contract/ids.ts';
 import { objectKey } from '../contract/keys.ts';
 import { type Expected, expectedKind, type Latest, latestKind, type Sent, sentKind } from '../contract/verdict.ts';
 import { everyOf } from '../repository/concurrent.ts';
+import { announce } from './lib/announce.ts';
 import { isRace, putDocument, readDocument } from './lib/documents.ts';
 import { type Ruling, rulingAt } from './lib/fleet-archive.ts';
 import { beginPass, nowText, type Pass } from './lib/pass.ts';
-import { announce, record } from './lib/problems.ts';
+import { closeNotDispatched, record } from './lib/problems.ts';
 import { sendToAll } from './lib/send.ts';
 import { type CommandSender, slotComment } from './ports/commands.ts';
 import { type Batch, batchesOf, jobOf } from './rules/batches.ts';
@@ -38,6 +39,8 @@ export interface ManualRun {
   readonly sets?: readonly string[];
   readonly type: SlotType;
   readonly deadline: Date;
+  /** The second at which it is due, where whoever asks has chosen it: asked again with the same, it is the same run. */
+  readonly due?: Date;
 }
 
 export interface Dispatched {
@@ -58,6 +61,9 @@ export interface Dispatched {
 const LOOKUPS_AT_ONCE = 16;
 /** Manual slots are told apart by their second; one whose second is taken takes the next. */
 const MAX_MANUAL_A_MINUTE = 60;
+/** Milliseconds that a chosen second may be off: clocks are never the same, and who is not answered asks again for a while. */
+const AHEAD = 10 * 60_000;
+const BEHIND = 60 * 60_000;
 /** Seconds: what a job can say. */
 const MAX_SPLAY = 86_400;
 
@@ -77,9 +83,17 @@ export async function dispatch(stack: Stack, commands: CommandSender, firing: Fi
   return dispatchSlot(pass, commands, slot, ruling);
 }
 
-/** Dispatches a slot of policy `manual`, due now. Throws `host-unknown` where the fleet file has no such host. */
+/**
+ * Dispatches a slot of policy `manual`, due now. Throws `host-unknown` where the fleet file has no such host, and
+ * `clock-wrong` for a due second that is not about now.
+ */
 export async function dispatchManual(stack: Stack, commands: CommandSender, wanted: ManualRun): Promise<Dispatched> {
-  const due = stack.clock.now();
+  const now = stack.clock.now();
+  const { due = now } = wanted;
+  if (+due > +now + AHEAD || +due < +now - BEHIND) {
+    const texts = { asked: instantText(due), here: instantText(now) };
+    throw new OffsiteError('clock-wrong', `a run was asked for at ${texts.asked}, and here it is ${texts.here}`);
+  }
   const pass = await beginPass(stack, due);
   const ruling = pass.history.rulings[0];
   if (ruling === undefined) return nothing('no-fleet-file', 'manual', null);
@@ -104,6 +118,7 @@ async function dispatchSlot(pass: Pass, commands: CommandSender, slot: Slot, rul
   if (pass.clock.now() >= slot.deadline) return nothing('too-late', slot.policy, slot.due);
   const expected = await claim(pass, slot, ruling);
   const outcome = { commands: [] as string[], nodes: 0, unknown: [] as string[], errors: [] as unknown[] };
+  let isAllSent = true;
   for (const [number, batch] of expected.batches.entries()) {
     try {
       const before = (await readDocument(pass.store, sentKey(slot, number), sentKind)).document;
@@ -113,11 +128,17 @@ async function dispatchSlot(pass: Pass, commands: CommandSender, slot: Slot, rul
         outcome.nodes += sent.commands.reduce((sum, { nodes }) => sum + nodes.length, 0);
       }
       outcome.unknown.push(...sent.unknown.map(({ node }) => node));
-      await tellUnknown(pass, expected, batch, sent, outcome.errors);
+      await recordUnknown(pass, expected, batch, sent, outcome.errors);
     } catch (error) {
       outcome.errors.push(error);
+      isAllSent = false;
     }
   }
+  if (isAllSent) {
+    const due = instantText(slot.due);
+    await closeNotDispatched(pass, slot.policy, due).catch((error: unknown) => outcome.errors.push(error));
+  }
+  outcome.errors.push(...(await announce(pass)));
   return { state: 'dispatched', policy: slot.policy, due: instantText(slot.due), ...outcome };
 }
 
@@ -186,18 +207,19 @@ async function latestOfBatch({ store }: Pass, batch: Batch, errors: unknown[]): 
   return latest;
 }
 
-/** Nodes that the service does not know will not wake up before the deadline, so people are told at once. */
-async function tellUnknown(pass: Pass, expected: Expected, batch: Batch, sent: Sent, errors: unknown[]): Promise<void> {
-  for (const { node, why } of sent.unknown) {
+/** Nodes that the service does not know will not wake up before the deadline, so people are told before that. */
+async function recordUnknown(
+  pass: Pass,
+  expected: Expected,
+  batch: Batch,
+  sent: Sent,
+  errors: unknown[],
+): Promise<void> {
+  const failed = await everyOf(sent.unknown, LOOKUPS_AT_ONCE, async ({ node, why }) => {
     const host = batch.find((one) => one.node === node)?.host;
-    if (host === undefined) continue;
-    try {
-      const problem = await record(pass, troubleOfUnknownNode(expected, { host, node, why }));
-      if (problem !== null) await announce(pass, [problem]);
-    } catch (error) {
-      errors.push(error);
-    }
-  }
+    if (host !== undefined) await record(pass, troubleOfUnknownNode(expected, { host, node, why }));
+  });
+  errors.push(...failed);
 }
 
 function sentKey({ policy, due }: { policy: string; due: Date }, number: number): string {

@@ -5,7 +5,7 @@
  */
 
 import { objectKey } from '../contract/keys.ts';
-import { latestKind, type Verdict, verdictKind } from '../contract/verdict.ts';
+import { type Latest, latestKind, type Verdict, verdictKind } from '../contract/verdict.ts';
 import type { RunPlace, SignedManifest } from '../repository/manifests.ts';
 import { changeDocument, putDocument, readDocument, untilUndisturbed } from './lib/documents.ts';
 import { contentOf, factsOf, type PresentManifest } from './lib/facts.ts';
@@ -13,7 +13,8 @@ import { LedgerSearch } from './lib/ledger.ts';
 import type { Pass } from './lib/pass.ts';
 import { emit, settle } from './lib/settle.ts';
 import { type Subject, storedVerdict, subjectOf } from './lib/subject.ts';
-import { acceptedByOperator, judge } from './rules/judge.ts';
+import { changeOf } from './rules/changes.ts';
+import { acceptedByOperator, judge, type RunFacts } from './rules/judge.ts';
 import { isTie, latestAfter } from './rules/latest.ts';
 import { verdictOfManifest } from './rules/verdict-of.ts';
 import { outranks } from './rules/verdicts.ts';
@@ -23,7 +24,7 @@ export type Unjudged = 'absent' | 'unwatched';
 
 /**
  * Judges the run; before it those that its ledger names and that have no verdict yet, the oldest first. Throws what says
- * nothing about the run (store, notifier, events out of order), after as many steps as could be taken.
+ * nothing about the run (store, events out of order), after as many steps as could be taken.
  */
 export async function judgeRun(pass: Pass, place: RunPlace): Promise<Verdict | Unjudged> {
   const subject = await subjectOf(pass, place);
@@ -39,7 +40,7 @@ export async function judgeRun(pass: Pass, place: RunPlace): Promise<Verdict | U
   return verdict;
 }
 
-/** The steps after verdict and latest. That nobody could be told is no reason not to tell programs. */
+/** The steps after verdict and latest. That a problem could not be recorded is no reason not to tell programs. */
 async function walkOn(pass: Pass, verdict: Verdict, verdictKey: string): Promise<void> {
   const steps = await Promise.allSettled([settle(pass, verdict, verdictKey), emit(pass, verdict)]);
   for (const step of steps) if (step.status === 'rejected') throw step.reason;
@@ -61,13 +62,17 @@ export async function putAndWalk(pass: Pass, verdict: Verdict, key: string): Pro
  * run was judged.
  */
 export async function followUp(pass: Pass, verdict: Verdict, key: string): Promise<void> {
-  const { host, set, run, prefix } = verdict;
-  const latestKey = objectKey({ kind: 'latest', host, set });
-  const { document } = await changeDocument(pass.store, latestKey, latestKind, (latest) =>
-    latestAfter(latest, verdict),
-  );
-  if (prefix !== null && isTie(document, verdict)) await judgeRun(pass, { prefix, set, run });
-  else await settle(pass, verdict, key);
+  const { set, run, prefix } = verdict;
+  const latest = await moveLatest(pass, verdict);
+  if (prefix !== null && isTie(latest, verdict)) await judgeRun(pass, { prefix, set, run });
+  else await settle(pass, verdict, key, { isFollowedUp: true });
+}
+
+/** Moves `latest` as a verdict that stands says: whoever gave it may have died before that. */
+async function moveLatest(pass: Pass, verdict: Verdict): Promise<Latest | null> {
+  const { host, set } = verdict;
+  const key = objectKey({ kind: 'latest', host, set });
+  return (await changeDocument(pass.store, key, latestKind, (latest) => latestAfter(latest, verdict))).document;
 }
 
 /**
@@ -90,8 +95,8 @@ async function verdictAndLatest(
     if (before === null || !restsOn(before, found) || isTie(latest.document, before)) {
       content ??= contentOf(pass, found);
       const around = { content: await content, latest: latest.document, search };
-      const judgement = judge(await factsOf(pass, subject, found, around));
-      const judged = verdictOfManifest(aboutOf(subject), judgement, receivedOf(found), pass.clock.now());
+      const facts = await factsOf(pass, subject, found, around);
+      const judged = verdictOfManifest(aboutOf(subject), judge(facts), receivedOf(found, facts), pass.clock.now());
       if (outranks(judged, before)) verdict = judged;
     }
     verdict = await withAcceptance(pass, subject, verdict as Verdict);
@@ -131,7 +136,11 @@ async function unjudgedBefore(
     const before = await search.find(previous);
     if (before === null) break;
     const ancestor = { ...place, run: before.manifest.run };
-    if ((await storedVerdict(pass, ancestor))?.payload === before.payloadHash) break;
+    const stored = await storedVerdict(pass, ancestor);
+    if (stored?.payload === before.payloadHash) {
+      await moveLatest(pass, stored);
+      break;
+    }
     line.unshift(ancestor);
     previous = before.manifest.previous;
   }
@@ -142,8 +151,8 @@ function aboutOf({ place, owner, slot }: Subject) {
   return { host: owner.host, set: place.set, run: place.run, slot };
 }
 
-function receivedOf(found: PresentManifest): Parameters<typeof verdictOfManifest>[2] {
+function receivedOf(found: PresentManifest, { before }: RunFacts): Parameters<typeof verdictOfManifest>[2] {
   if (found.state === 'invalid') return { received: found.received, believed: null };
   const { manifest, payloadHash, received } = found.signed;
-  return { received, believed: { manifest, payloadHash } };
+  return { received, believed: { manifest, payloadHash, change: changeOf(manifest, before) } };
 }

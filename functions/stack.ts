@@ -6,6 +6,7 @@ import type { ObjectStore } from '../store/port.ts';
 import type { Clock } from '../system/clock.ts';
 import { FleetArchive } from './lib/fleet-archive.ts';
 import type { Events } from './ports/events.ts';
+import type { EvidenceSource } from './ports/evidence.ts';
 import type { Notifier } from './ports/notifier.ts';
 
 /** What all three functions need. */
@@ -14,7 +15,7 @@ export interface Stack {
   readonly clock: Clock;
   readonly notifier: Notifier;
   readonly events: Events;
-  readonly evidence: Evidence;
+  readonly evidence: EvidenceSource;
   readonly fleets: FleetArchive;
 }
 

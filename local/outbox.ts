@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { compactInstant } from '../contract/ids.ts';
 import type { Notifier, Publication } from '../functions/ports/notifier.ts';
 import type { Clock } from '../system/clock.ts';
+import { errno } from '../system/errno.ts';
 
 export class Outbox implements Notifier {
   readonly displayName = 'Offsite';
@@ -13,19 +14,37 @@ export class Outbox implements Notifier {
   readonly #onPublished: (publication: Publication) => void;
   #count = 0;
 
-  /** `folder` is made; each publication becomes `<instant>-<n>.email.txt` and, if critical, `….sms.txt`. */
+  /** `folder` is made; each publication becomes `<instant>-<n>.email.txt` (of the topic `alarms`: `….alarm.txt`) and, if critical, `….sms.txt`. */
   constructor(folder: string, clock: Clock, onPublished: (publication: Publication) => void) {
     this.#folder = folder;
     this.#clock = clock;
     this.#onPublished = onPublished;
   }
 
+  /** Files are kept for whoever looks. */
+  async hasListener(): Promise<boolean> {
+    return true;
+  }
+
   async publish(publication: Publication): Promise<void> {
-    const { subject, email, sms, critical } = publication;
-    const name = `${compactInstant(this.#clock.now())}-${String(++this.#count).padStart(3, '0')}`;
+    const { topic, subject, email, sms, critical } = publication;
     await mkdir(this.#folder, { recursive: true });
-    await writeFile(join(this.#folder, `${name}.email.txt`), `Subject: ${subject}\n\n${email}\n`);
-    if (critical) await writeFile(join(this.#folder, `${name}.sms.txt`), `${sms}\n`);
+    const letter = `Subject: ${subject}\n\n${email}\n`;
+    const name = await this.#writeNew(topic === 'alerts' ? 'email' : 'alarm', letter);
+    if (critical && topic === 'alerts') await writeFile(join(this.#folder, `${name}.sms.txt`), `${sms}\n`);
     this.#onPublished(publication);
+  }
+
+  /** Another process may write at the same second: what is there is never written over. */
+  async #writeNew(kind: 'email' | 'alarm', text: string): Promise<string> {
+    for (;;) {
+      const name = `${compactInstant(this.#clock.now())}-${String(++this.#count).padStart(3, '0')}`;
+      try {
+        await writeFile(join(this.#folder, `${name}.${kind}.txt`), text, { flag: 'wx' });
+        return name;
+      } catch (error) {
+        if (errno(error) !== 'EEXIST') throw error;
+      }
+    }
   }
 }

@@ -10,6 +10,7 @@ import { ALL_RUNS, parseObjectKey } from '../contract/keys.ts';
 import { audit } from '../functions/audit.ts';
 import { complete } from '../functions/complete.ts';
 import { dispatch, type Firing } from '../functions/dispatch.ts';
+import type { Heartbeat } from '../functions/ports/heartbeat.ts';
 import type { Notifier } from '../functions/ports/notifier.ts';
 import { type Stack, stackOf } from '../functions/stack.ts';
 import type { PublicKey } from '../pgp/keys.ts';
@@ -26,6 +27,8 @@ export interface LocalPorts {
   readonly store: ObjectStore;
   readonly clock: ManualClock;
   readonly notifier: Notifier;
+  /** Where it is not given, nobody is sent the fleet file's heartbeat: hours of this clock pass in a moment. */
+  readonly heartbeat?: Heartbeat;
   /** The operator's public keys. */
   readonly anchor: readonly PublicKey[];
   /** By node. */
@@ -91,7 +94,8 @@ export class LocalStack {
   }
 
   async #audit(): Promise<void> {
-    failOn(await audit(this.#stack));
+    const { heartbeat } = this.#ports;
+    failOn(await audit(this.#stack, heartbeat === undefined ? {} : { heartbeat }));
   }
 
   /** Firings and audits in order of time; at the same minute the firing comes first. */

@@ -4,14 +4,10 @@ import { OffsiteError } from '../contract/errors.ts';
 import type { Fleet } from '../contract/fleet.ts';
 import { isPrefixOfNode } from '../contract/ids.ts';
 import { FleetArchive } from '../functions/lib/fleet-archive.ts';
-import { type Slot, slotsBetween } from '../functions/rules/slots.ts';
 import { ManifestReader, type SignedManifest } from '../repository/manifests.ts';
 import { displayName, isAccepted, type KnownSet, listManifests, listSets, readRuns } from '../repository/runs.ts';
 import { type Believing, isBelieved } from '../repository/select-run.ts';
-
-const DAY = 86_400_000;
-/** How far back a slot is looked for; no schedule is rarer. */
-const WINDOWS = [1, 8, 35, 400];
+import { type ClosedSlot, newestClosedSlots, watchedSets } from './closed-slots.ts';
 
 export interface CheckedSet {
   readonly host: string;
@@ -19,7 +15,7 @@ export interface CheckedSet {
   /** The newest accepted, certified run. */
   readonly newest: { run: string; finished: string; ageSeconds: number } | null;
   /** The newest slot whose deadline has passed; null with --max-age. */
-  readonly slot: { policy: string; due: string; run: string } | null;
+  readonly slot: ClosedSlot | null;
   /** Why it is not well; null where it is. */
   readonly problem: string | null;
 }
@@ -29,26 +25,26 @@ export interface CheckedSet {
  * `fleet-missing` where there is no fleet file and no `maxAge`.
  */
 export async function checkAll(believing: Believing, now: Date, maxAge: number | null): Promise<CheckedSet[]> {
-  const { rulings } = await new FleetArchive(believing.store).history(now);
-  const fleet = rulings[0]?.fleet ?? null;
+  const fleets = new FleetArchive(believing.store);
+  const fleet = (await fleets.history(now)).rulings[0]?.fleet ?? null;
   const known = await listSets(believing.store, believing.trust?.trust ?? null);
   if (maxAge !== null) return checkAges(believing, { fleet, known, now, maxAge });
   if (fleet === null) throw new OffsiteError('fleet-missing', `${believing.store.url} holds no fleet file`);
-  return checkSlots(believing, { fleet, known, now });
+  return checkSlots(believing, { fleet, fleets, known, now });
 }
 
 async function checkSlots(
   believing: Believing,
-  { fleet, known, now }: { fleet: Fleet; known: KnownSet[]; now: Date },
+  { fleet, fleets, known, now }: { fleet: Fleet; fleets: FleetArchive; known: KnownSet[]; now: Date },
 ): Promise<CheckedSet[]> {
-  const slots = newestClosedSlots(fleet, now);
+  const slots = await newestClosedSlots(fleets, fleet, now);
   const checked: CheckedSet[] = [];
   for (const { host, node, set } of watchedSets(fleet)) {
     const good = await goodRuns(
       believing,
       known.filter((one) => isPrefixOfNode(one.prefix, node) && one.set === set),
     );
-    const slot = slots.get(`${host} ${set}`) ?? null;
+    const slot = slots.get(`${host}/${set}`) ?? null;
     const isThere = slot === null || good.some(({ manifest }) => manifest.run === slot.run);
     // A later good run makes a missed slot no longer matter.
     const isPast =
@@ -90,31 +86,6 @@ function knownOrCertified({ trust }: Believing, known: KnownSet[]): { host: stri
     ([prefix]) => !known.some((one) => one.prefix === prefix),
   );
   return [...there, ...gone.map(([prefix, { name }]) => ({ host: name, node: prefix, set: '-' }))];
-}
-
-function watchedSets(fleet: Fleet): { host: string; node: string; set: string }[] {
-  return Object.entries(fleet.hosts).flatMap(([host, { node, sets }]) => sets.map((set) => ({ host, node, set })));
-}
-
-/** The newest slot of each host and set whose deadline is not after `now`, by `host set`. */
-function newestClosedSlots(fleet: Fleet, now: Date): Map<string, { policy: string; due: string; run: string }> {
-  const found = new Map<string, { policy: string; due: string; run: string }>();
-  const all = watchedSets(fleet).length;
-  for (const days of WINDOWS) {
-    const slots = slotsBetween(fleet, new Date(now.getTime() - days * DAY), now).filter(
-      ({ deadline }) => deadline <= now,
-    );
-    for (const slot of slots.reverse()) note(slot, found);
-    if (found.size === all) break;
-  }
-  return found;
-}
-
-function note({ policy, due, asked }: Slot, found: Map<string, { policy: string; due: string; run: string }>): void {
-  for (const { host, set, run } of asked) {
-    const name = `${host} ${set}`;
-    if (!found.has(name)) found.set(name, { policy, due: due.toISOString(), run });
-  }
 }
 
 async function goodRuns(believing: Believing, known: readonly KnownSet[]): Promise<SignedManifest[]> {

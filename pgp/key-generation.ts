@@ -2,6 +2,7 @@
 
 import * as openpgp from 'openpgp';
 import { OffsiteError } from '../contract/errors.ts';
+import type { PublicKey } from './key.ts';
 import { openpgpTime, SETTINGS, signWith } from './library.ts';
 
 export interface GeneratedKey {
@@ -36,6 +37,11 @@ export async function generateOperatorKey(options: {
  */
 export async function generateSigningKey(options: { host: string; now: Date }): Promise<GeneratedKey> {
   return generate({ userID: { name: userName(`Offsite host ${options.host}`) }, subkeys: [], now: options.now });
+}
+
+/** What the host called itself when the signing key was made; null where it is no key of ours. Nobody vouches for it. */
+export function hostOfSigningKey({ openpgp: key }: PublicKey): string | null {
+  return /^Offsite host (.+)$/.exec(key.getUserIDs()[0] ?? '')?.[1] ?? null;
 }
 
 function userName(name: string): string {

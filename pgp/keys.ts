@@ -2,5 +2,5 @@
 
 export type { PrivateKey, PublicKey } from './key.ts';
 export { isLocked, readPrivateKey, readPublicKeys } from './key-files.ts';
-export { type GeneratedKey, generateOperatorKey, generateSigningKey } from './key-generation.ts';
+export { type GeneratedKey, generateOperatorKey, generateSigningKey, hostOfSigningKey } from './key-generation.ts';
 export { assertRecipients, expiryNotice } from './recipients.ts';

@@ -36,8 +36,13 @@ export function assertPrefix(prefix: string): void {
 
 /** Order of keys: bytewise in UTF-8, which is not JavaScript's order of strings. */
 export function compareKeys(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  if (a === b) return 0;
+  // The two orders differ only between halves of surrogate pairs and what comes after them.
+  if (BEYOND.test(a) && BEYOND.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a < b ? -1 : 1;
 }
+
+const BEYOND = /[\ud800-\uffff]/;
 
 function keyFault(key: string): string | null {
   const segments = key.split('/');

@@ -1,14 +1,21 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { OffsiteError } from '../contract/errors.ts';
 import { type Clock, systemClock } from '../system/clock.ts';
 import { assertKey, assertPrefix, compareKeys } from './keys-safety.ts';
 import type { ListedObject, ObjectInfo, ObjectStore, PutOptions, StoredObject } from './port.ts';
+import { SortedKeys } from './sorted-keys.ts';
+
+/** Most lists are short, or are left early. */
+const FIRST_PAGE = 8;
+const PAGE = 1000;
+const FOLDER_PAGE = 32;
 
 /** A store in the memory of this process, for tests and simulations. `lastModified` is the given clock's. */
 export class MemoryStore implements ObjectStore {
   readonly url: string;
   readonly #clock: Clock;
   readonly #objects = new Map<string, StoredObject>();
+  readonly #keys = new SortedKeys();
 
   constructor({ clock = systemClock, url = 'memory:' }: { clock?: Clock; url?: string } = {}) {
     this.#clock = clock;
@@ -26,7 +33,7 @@ export class MemoryStore implements ObjectStore {
     if (sha256 !== undefined && sha256 !== object.sha256) {
       throw new OffsiteError('store-transient', `${key} arrived with SHA-256 ${object.sha256} instead of ${sha256}.`);
     }
-    this.#objects.set(key, object);
+    this.#set(key, object);
     return { etag: object.etag };
   }
 
@@ -47,30 +54,51 @@ export class MemoryStore implements ObjectStore {
 
   async *list(prefix: string, { after = '' } = {}): AsyncIterable<ListedObject> {
     assertPrefix(prefix);
-    for (const { key, size, lastModified } of this.#sorted(prefix)) {
-      if (compareKeys(key, after) > 0) yield { key, size, lastModified };
+    // NUL is in no key, so that this is the place right behind `after`.
+    let from = after === '' || compareKeys(after, prefix) < 0 ? prefix : `${after}\0`;
+    // In pages, as a bucket lists: what is put behind the place that a list has reached is in it.
+    for (let count = FIRST_PAGE; ; count = PAGE) {
+      const page = this.#keys.from(from, count);
+      for (const key of page) {
+        if (!key.startsWith(prefix)) return;
+        const object = this.#objects.get(key);
+        if (object !== undefined) yield { key, size: object.size, lastModified: object.lastModified };
+      }
+      if (page.length < count) return;
+      from = `${page.at(-1)}\0`;
     }
   }
 
   async *listFolders(prefix: string): AsyncIterable<string> {
     assertPrefix(prefix);
-    const folders = new Set<string>();
-    for (const { key } of this.#sorted(prefix)) {
-      const slash = key.indexOf('/', prefix.length);
-      if (slash >= 0) folders.add(key.slice(0, slash + 1));
+    let folder = '';
+    for (let from = prefix; ; ) {
+      const page = this.#keys.from(from, FOLDER_PAGE);
+      for (const key of page) {
+        if (!key.startsWith(prefix)) return;
+        const slash = key.indexOf('/', prefix.length);
+        if (slash < 0 || (folder !== '' && key.startsWith(folder))) continue;
+        folder = key.slice(0, slash + 1);
+        yield folder;
+      }
+      const last = page.at(-1);
+      if (last === undefined) return;
+      // What else lies in a folder is leapt over: `0` is the byte after the slash, and NUL is in no key.
+      from = folder !== '' && last.startsWith(folder) ? `${folder.slice(0, -1)}0` : `${last}\0`;
     }
-    yield* folders;
   }
 
   /** What the port does not offer and a simulation needs: another hand in the store. Replaces or makes an object. */
   overwrite(key: string, body: Uint8Array): void {
     assertKey(key);
-    this.#objects.set(key, this.#made(key, body));
+    this.#set(key, this.#made(key, body));
   }
 
   /** Makes an object vanish; false if there was none. */
   remove(key: string): boolean {
-    return this.#objects.delete(key);
+    if (!this.#objects.delete(key)) return false;
+    this.#keys.delete(key);
+    return true;
   }
 
   /** Moves an object into a cold storage class, or thaws it. */
@@ -79,9 +107,12 @@ export class MemoryStore implements ObjectStore {
   }
 
   #made(key: string, body: Uint8Array): StoredObject {
-    const sha256 = createHash('sha256').update(body).digest('hex');
+    const sha256 = hash('sha256', body);
     const lastModified = this.#clock.now();
-    return { key, size: body.length, lastModified, etag: sha256, sha256, cold: false, body: Buffer.from(body) };
+    // Not from Node's pool: a few bytes kept in it keep all that lay beside them.
+    const copy = Buffer.allocUnsafeSlow(body.length);
+    copy.set(body);
+    return { key, size: body.length, lastModified, etag: sha256, sha256, cold: false, body: copy };
   }
 
   #present(key: string): StoredObject {
@@ -91,8 +122,8 @@ export class MemoryStore implements ObjectStore {
     return object;
   }
 
-  #sorted(prefix: string): StoredObject[] {
-    const found = [...this.#objects.values()].filter(({ key }) => key.startsWith(prefix));
-    return found.sort((a, b) => compareKeys(a.key, b.key));
+  #set(key: string, object: StoredObject): void {
+    if (!this.#objects.has(key)) this.#keys.add(key);
+    this.#objects.set(key, object);
   }
 }

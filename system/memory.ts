@@ -28,3 +28,15 @@ export function collectYoungGarbage(): void {
   }
   collect({ type: 'minor' });
 }
+
+/** So much garbage is left lying about. */
+const MAX_DISCARDED = 10 * 2 ** 20;
+let discarded = 0;
+
+/** Tells that so many bytes outside the heap, which were allocated just before, are of no more use. */
+export function discard(bytes: number): void {
+  discarded += bytes;
+  if (discarded < MAX_DISCARDED) return;
+  discarded = 0;
+  collectYoungGarbage();
+}

@@ -2,6 +2,7 @@
 
 import { monotonicMilliseconds } from '../../system/clock.ts';
 import { count, formatBytes, formatDuration } from './format.ts';
+import { LiveLine } from './live-line.ts';
 import type { Output } from './output.ts';
 
 const REDRAW = 100;
@@ -17,36 +18,30 @@ export interface ProgressFigures {
 
 export class ProgressLine {
   readonly #output: Output;
+  readonly #line: LiveLine;
   readonly #label: string;
   readonly #start = monotonicMilliseconds();
   #drawn = -Infinity;
-  #visible = false;
 
   constructor(output: Output, label: string) {
     this.#output = output;
+    this.#line = new LiveLine(output);
     this.#label = label;
-    output.beforeMessage(() => this.clear());
   }
 
   update(figures: ProgressFigures): void {
     const now = monotonicMilliseconds();
     if (!this.#output.isLive || now - this.#drawn < REDRAW) return;
     this.#drawn = now;
-    this.#output.draw(
-      `\r\u001b[K${progressText(this.#label, figures, now - this.#start).slice(0, this.#output.columns - 1)}`,
-    );
-    this.#visible = true;
+    this.#line.show(progressText(this.#label, figures, now - this.#start));
   }
 
   clear(): void {
-    if (!this.#visible) return;
-    this.#visible = false;
-    this.#output.draw('\r\u001b[K');
+    this.#line.clear();
   }
 
   end(): void {
-    this.clear();
-    this.#output.beforeMessage(undefined);
+    this.#line.end();
   }
 }
 

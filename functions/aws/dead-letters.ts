@@ -1,6 +1,7 @@
 /** Events that no function understands: kept in the dead-letter queue with the reason, where an alarm watches. */
 
-import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { GetQueueAttributesCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { DeadLetterCount } from '../ports/dead-letters.ts';
 
 export interface DeadLetter {
   readonly function: string;
@@ -12,7 +13,7 @@ export interface DeadLetter {
 const MAX_EVENT = 100_000;
 const MAX_REASON = 4_000;
 
-export class DeadLetters {
+export class DeadLetters implements DeadLetterCount {
   readonly #client: SQSClient;
   readonly #queue: string;
 
@@ -31,4 +32,19 @@ export class DeadLetters {
     };
     await this.#client.send(new SendMessageCommand({ QueueUrl: this.#queue, MessageBody: JSON.stringify(body) }));
   }
+
+  async count(): Promise<number> {
+    const { Attributes: found } = await this.#client.send(
+      new GetQueueAttributesCommand({ QueueUrl: this.#queue, AttributeNames: [...COUNTED] }),
+    );
+    const counts = COUNTED.map((name) => Number(found?.[name]));
+    // An answer that says nothing must not pass for an empty queue.
+    if (counts.some((count) => !Number.isInteger(count))) {
+      throw new Error(`SQS does not say how many messages wait: ${JSON.stringify(found ?? {})}`);
+    }
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
 }
+
+/** Those that wait, and those that somebody has received and not deleted. Nothing here is delayed. */
+const COUNTED = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;

@@ -6,6 +6,7 @@ const NAMES = {
   stack: 'OFFSITE_STACK',
   store: 'OFFSITE_STORE',
   alertsTopic: 'OFFSITE_ALERTS_TOPIC',
+  alarmsTopic: 'OFFSITE_ALARMS_TOPIC',
   displayName: 'OFFSITE_DISPLAY_NAME',
   deadLetters: 'OFFSITE_DEAD_LETTERS',
   deadLettersArn: 'OFFSITE_DEAD_LETTERS_ARN',

@@ -18,6 +18,8 @@ const CONCURRENCY = 80;
 export interface AwsStackOptions {
   /** Only who reads what is signed needs the operator's key; the others are not given it. */
   readonly believes: boolean;
+  /** Who also tells that nobody hears the alerts needs the topic for that; the others are not given it. */
+  readonly alarms?: boolean;
   /** Hears of every verdict before other programs do. */
   readonly observe?: Events['emit'];
 }
@@ -31,7 +33,7 @@ export function awsStack(options: AwsStackOptions): () => Promise<Stack> {
   };
 }
 
-async function make({ believes, observe }: AwsStackOptions): Promise<Stack> {
+async function make({ believes, alarms = false, observe }: AwsStackOptions): Promise<Stack> {
   const clock = systemClock;
   const sent = new EventBridgeEvents(new EventBridgeClient(clientOptions()), setting('stack'));
   const emit: Events['emit'] = async (event) => {
@@ -39,8 +41,9 @@ async function make({ believes, observe }: AwsStackOptions): Promise<Stack> {
     await sent.emit(event);
   };
   const notifier = new SnsNotifier(new SNSClient(clientOptions()), {
-    topic: setting('alertsTopic'),
+    topics: { alerts: setting('alertsTopic'), ...(alarms ? { alarms: setting('alarmsTopic') } : {}) },
     displayName: setting('displayName'),
+    clock,
   });
   const store = await openStore(setting('store'), { clock, concurrency: CONCURRENCY });
   const anchor = believes ? await readPublicKeys(Buffer.from(setting('operatorKey')), 'the operator key') : [];

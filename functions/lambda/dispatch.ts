@@ -15,8 +15,8 @@ const stack = awsStack({ believes: false });
 
 export const handler = lambda('dispatch', dispatchEvent, async (event, tools) => {
   if ('policy' in event) return ended(await dispatch(await stack(), commands, event), tools);
-  const { sets, ...wanted } = event.manual;
-  const run: ManualRun = sets === undefined ? wanted : { ...wanted, sets };
+  const { sets, due, ...wanted } = event.manual;
+  const run: ManualRun = { ...wanted, ...(sets === undefined ? {} : { sets }), ...(due === undefined ? {} : { due }) };
   return ended(await dispatchManual(await stack(), commands, run), tools);
 });
 

@@ -16,11 +16,12 @@ const manual = z.object({
     sets: z.array(field.set).min(1).optional(),
     type: slotType,
     deadline: instant,
+    due: instant.optional(),
   }),
 });
 
 export const dispatchEvent = z.union([firing, manual], {
-  error: 'neither a firing {policy, type, time} nor {manual: {host, sets, type, deadline}}',
+  error: 'neither a firing {policy, type, time} nor {manual: {host, sets, type, deadline, due}}',
 });
 
 /** "Object Created" of S3. Keys are not URL-encoded here, unlike in S3's own notifications. */
@@ -40,5 +41,8 @@ export const completeEvent = z.union([objectCreated, commandEnded], {
   error: 'neither an S3 "Object Created" event nor the status of an SSM command on one node',
 });
 
-/** Audit and reconcile look at everything, whatever the event says. */
+/** From `offsite fleet test-alert`, which invokes audit itself; audit looks at everything, whatever else an event says. */
+export const auditEvent = z.looseObject({ testAlert: z.strictObject({}).optional() });
+
+/** Reconcile looks at everything, whatever the event says. */
 export const anyEvent = z.looseObject({});

@@ -14,12 +14,14 @@ import type * as z from 'zod';
 import { clientOptions } from '../aws/clients.ts';
 import { DeadLetters } from '../aws/dead-letters.ts';
 import { setting } from '../aws/settings.ts';
+import type { DeadLetterCount } from '../ports/dead-letters.ts';
 import type { RunJudged } from '../ports/events.ts';
 
 export interface Tools {
   readonly logger: Logger;
   /** Counts under a name that the dashboard knows. */
   readonly count: (name: string, value: number) => void;
+  readonly deadLetters: DeadLetterCount;
 }
 
 /** What an event that was not understood is answered with. */
@@ -43,7 +45,8 @@ export function lambda<S extends z.ZodType, R>(
     new SQSClient({ ...clientOptions(), useQueueUrlAsEndpoint: false }),
     setting('deadLetters'),
   );
-  const tools: Tools = { logger, count: (of, value) => metrics.addMetric(of, MetricUnit.Count, value) };
+  const count = (of: string, value: number) => metrics.addMetric(of, MetricUnit.Count, value);
+  const tools: Tools = { logger, count, deadLetters };
 
   const handler = async (parsed: Parsed<z.output<S>>): Promise<R | Refused> => {
     if (parsed.success) {

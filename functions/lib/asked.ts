@@ -33,17 +33,29 @@ export async function askedSlot(pass: Pass, policy: string, due: Date): Promise<
   const deadlines = [slot?.deadline, expected === null ? undefined : new Date(expected.deadline)];
   const deadline = deadlines.filter((one) => one !== undefined).sort((one, other) => +other - +one)[0];
   if (deadline === undefined) return null;
-  const asked = new Map<string, AskedRun>();
-  for (const run of [...(slot?.asked ?? []), ...dispatched(expected)])
-    asked.set(`${run.host}/${run.set}/${run.run}`, run);
-  return { policy, due, deadline, asked: [...asked.values()], expected };
+  return { policy, due, deadline, asked: unionOf(slot?.asked ?? [], expected), expected };
 }
 
-function dispatched(expected: Expected | null): AskedRun[] {
-  if (expected === null) return [];
-  const { policy } = expected;
-  const due = new Date(expected.due);
-  return expected.batches
+/** The last union made with a document: audit makes the same ones time and again, of thousands of runs each. */
+const unions = new WeakMap<
+  Expected,
+  { readonly scheduled: readonly AskedRun[]; readonly union: readonly AskedRun[] }
+>();
+
+function unionOf(scheduled: readonly AskedRun[], expected: Expected | null): readonly AskedRun[] {
+  if (expected === null) return scheduled;
+  const known = unions.get(expected);
+  if (known?.scheduled === scheduled) return known.union;
+  const union = new Map(
+    [...scheduled, ...dispatched(expected)].map((run) => [`${run.host}/${run.set}/${run.run}`, run]),
+  );
+  unions.set(expected, { scheduled, union: [...union.values()] });
+  return [...union.values()];
+}
+
+function dispatched({ policy, due: dueText, batches }: Expected): AskedRun[] {
+  const due = new Date(dueText);
+  return batches
     .flat()
     .flatMap(({ host, node, sets }) =>
       sets.map((set) => ({ host, node, set, run: runIdForSlot({ policy, due, node, set }) })),

@@ -28,7 +28,7 @@ export async function readDocument<T>(store: ObjectStore, key: string, kind: Kin
   try {
     const { body, etag } = await store.get(key, { maxBytes: kind.maxBytes });
     try {
-      return { document: kind.parseBytes(body, key), condition: { etag }, fault: null };
+      return { document: parsedOnce(store, key, kind, { body, etag }), condition: { etag }, fault: null };
     } catch (error) {
       if (!isOffsiteError(error, 'document-invalid')) throw error;
       return { document: null, condition: { etag }, fault: error };
@@ -41,6 +41,67 @@ export async function readDocument<T>(store: ObjectStore, key: string, kind: Kin
   }
 }
 
+/** Bytes of documents that are remembered for each store. */
+const MAX_REMEMBERED = 8 * 1024 * 1024;
+
+/** What was read or written last, by key: checking a document costs more than fetching it, and most are read again. */
+class Memory {
+  readonly #documents = new Map<
+    string,
+    { readonly etag: string; readonly document: unknown; readonly bytes: number }
+  >();
+  #bytes = 0;
+
+  recall(key: string, etag: string): unknown {
+    const known = this.#documents.get(key);
+    return known?.etag === etag ? known.document : undefined;
+  }
+
+  keep(key: string, etag: string, document: unknown, bytes: number): void {
+    this.#forget(key);
+    this.#documents.set(key, { etag, document, bytes });
+    this.#bytes += bytes;
+    for (const oldest of this.#documents.keys()) {
+      if (this.#bytes <= MAX_REMEMBERED) return;
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(key: string): void {
+    this.#bytes -= this.#documents.get(key)?.bytes ?? 0;
+    this.#documents.delete(key);
+  }
+}
+
+const memories = new WeakMap<ObjectStore, Memory>();
+
+function memoryOf(store: ObjectStore): Memory {
+  const memory = memories.get(store) ?? new Memory();
+  memories.set(store, memory);
+  return memory;
+}
+
+/** The document in this object, checked once for as long as it stays what it is. Frozen, since others are given it too. */
+function parsedOnce<T>(
+  store: ObjectStore,
+  key: string,
+  kind: Kind<T>,
+  { body, etag }: { body: Buffer; etag: string },
+): T {
+  const memory = memoryOf(store);
+  const known = memory.recall(key, etag);
+  if (known !== undefined) return known as T;
+  const document = frozen(kind.parseBytes(body, key));
+  memory.keep(key, etag, document, body.length);
+  return document;
+}
+
+function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const item of Object.values(value)) frozen(item);
+  return Object.freeze(value);
+}
+
 /** Writes a document, checked against its kind first: what is written can be read. */
 export async function putDocument<T>(
   store: ObjectStore,
@@ -49,8 +110,10 @@ export async function putDocument<T>(
   document: T,
   condition: PutCondition,
 ): Promise<void> {
-  kind.parse(document as Json, key);
-  await store.put(key, Buffer.from(`${JSON.stringify(document)}\n`), { condition });
+  const checked = kind.parse(document as Json, key);
+  const body = Buffer.from(`${JSON.stringify(document)}\n`);
+  const { etag } = await store.put(key, body, { condition });
+  memoryOf(store).keep(key, etag, frozen(checked), body.length);
 }
 
 /** True for the two answers that say somebody else was faster, or that an earlier try of ours got through unheard. */

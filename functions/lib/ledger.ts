@@ -6,9 +6,9 @@
 import type { RunId } from '../../contract/ids.ts';
 import { parseObjectKey, runsOfSet } from '../../contract/keys.ts';
 import type { Latest } from '../../contract/verdict.ts';
-import type { Evidence } from '../../repository/evidence.ts';
 import type { RunPlace, SignedManifest } from '../../repository/manifests.ts';
 import type { ObjectStore } from '../../store/port.ts';
+import type { EvidenceSource } from '../ports/evidence.ts';
 import type { LedgerFacts } from '../rules/judge-ledger.ts';
 
 /** Manifests read at most, newest run ids first; what is not among them counts as not known. */
@@ -19,12 +19,12 @@ const READ_ON = 20;
 /** One search through the ledger that a manifest belongs to; what it has read it keeps. */
 export class LedgerSearch {
   readonly #store: ObjectStore;
-  readonly #evidence: Evidence;
+  readonly #evidence: EvidenceSource;
   readonly #place: RunPlace;
   readonly #read: SignedManifest[] = [];
   #unread: AsyncIterator<SignedManifest> | undefined;
 
-  constructor(ports: { store: ObjectStore; evidence: Evidence }, place: RunPlace) {
+  constructor(ports: { store: ObjectStore; evidence: EvidenceSource }, place: RunPlace) {
     this.#store = ports.store;
     this.#evidence = ports.evidence;
     this.#place = place;

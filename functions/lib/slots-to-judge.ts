@@ -5,10 +5,11 @@ import { instantText, parseCompact } from '../../contract/ids.ts';
 import { ALL_SLOTS, parseObjectKey, slotFolder, slotsOfDue } from '../../contract/keys.ts';
 import type { AuditState } from '../../contract/verdict.ts';
 import type { ObjectStore } from '../../store/port.ts';
-import { slotAt, slotsBetween } from '../rules/slots.ts';
+import { slotAt } from '../rules/slots.ts';
 import { askedSlot } from './asked.ts';
 import { type FleetHistory, rulingAt } from './fleet-archive.ts';
 import type { Pass } from './pass.ts';
+import { slotsOfRuling } from './slots-of-ruling.ts';
 
 export interface SlotName {
   readonly policy: string;
@@ -46,10 +47,8 @@ export async function slotsToJudge(
 
 /** By each fleet file for the time that it ruled. */
 function* scheduled({ rulings }: FleetHistory, cursor: Date, now: Date) {
-  for (const { fleet, applied, until } of rulings) {
-    const from = Math.max(+applied, +cursor - longestDeadline(fleet.policies)) - 1;
-    const to = Math.min(until === null ? +now : +until - 1, +now);
-    if (from < to) yield* slotsBetween(fleet, new Date(from), new Date(to));
+  for (const ruling of rulings) {
+    yield* slotsOfRuling(ruling, new Date(+cursor - longestDeadline(ruling.fleet.policies) - 1), now);
   }
 }
 

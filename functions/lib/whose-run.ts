@@ -4,6 +4,7 @@
  * minute, node and set. A manual run is never taken for the slot's, nor a run of another host for this one's.
  */
 
+import type { Fleet } from '../../contract/fleet.ts';
 import { isPolicyName, isPrefixOfNode, runIdForSlot, runInstant } from '../../contract/ids.ts';
 import { objectKey, slotsOfDue } from '../../contract/keys.ts';
 import { type Expected, expectedKind } from '../../contract/verdict.ts';
@@ -19,6 +20,8 @@ export interface Owner {
   readonly pin: string | null;
   /** By whom every backup must be readable, as the fleet file of the run's time has it. */
   readonly recipients: readonly string[];
+  /** Sets whose unusual figures are noted and doubt nothing, or all of them. */
+  readonly noAnomalies: 'all' | readonly string[];
 }
 
 export interface AskedBy {
@@ -31,11 +34,27 @@ export interface AskedBy {
 export function ownerOf(history: FleetHistory, prefix: string, at: Date): Owner | null {
   const rulings = [rulingAt(history, at), history.rulings[0] ?? null].filter((ruling) => ruling !== null);
   for (const { fleet } of rulings) {
-    for (const [host, { node, signingKey }] of Object.entries(fleet.hosts)) {
-      if (isPrefixOfNode(prefix, node)) return { host, node, pin: signingKey ?? null, recipients: fleet.recipients };
+    // A node's id has no colon, so it is all that comes after the prefix's last one.
+    const host = hostsByNode(fleet).get(prefix.slice(prefix.lastIndexOf(':') + 1));
+    const found = host === undefined ? undefined : fleet.hosts[host];
+    if (host !== undefined && found !== undefined) {
+      const { node, signingKey, anomalies } = found;
+      const noAnomalies = anomalies === 'off' ? 'all' : Object.keys(anomalies ?? {});
+      return { host, node, pin: signingKey ?? null, recipients: fleet.recipients, noAnomalies };
     }
   }
   return null;
+}
+
+/** Made once for each fleet file: with thousands of hosts, looking for one among them is most of the work of judging. */
+const byNode = new WeakMap<Fleet, ReadonlyMap<string, string>>();
+
+function hostsByNode(fleet: Fleet): ReadonlyMap<string, string> {
+  const known = byNode.get(fleet);
+  if (known !== undefined) return known;
+  const made = new Map(Object.entries(fleet.hosts).map(([host, { node }]) => [node, host]));
+  byNode.set(fleet, made);
+  return made;
 }
 
 /** The same by what was dispatched for the run, where the fleet file that asked for it is lost. */
@@ -48,7 +67,7 @@ export async function ownerByDispatch(
   for await (const { policy, batches } of expectedOf(store, due)) {
     for (const { host, node } of batches.flat()) {
       if (!isPrefixOfNode(prefix, node) || runIdForSlot({ policy, due, node, set }) !== run) continue;
-      return { host, node, pin: null, recipients: history.rulings[0]?.fleet.recipients ?? [] };
+      return { host, node, pin: null, recipients: history.rulings[0]?.fleet.recipients ?? [], noAnomalies: [] };
     }
   }
   return null;

@@ -4,12 +4,16 @@ import type { ProblemKind } from '../../contract/problem.ts';
 
 /** By the kind of problem that they make; where kind and code are the same there is nothing more to tell apart. */
 export const ALERT_CODES = {
-  missed: ['never-started', 'busy', 'never-finished'],
+  missed: ['never-started', 'not-asked', 'busy', 'never-finished'],
   late: ['still-running'],
   failed: ['script', 'host-failed', 'command', 'signature', 'shape', 'format', 'pin'],
   suspect: [
     'gate',
     'shrink',
+    'growth',
+    'changed',
+    'compressibility',
+    'after-unusual',
     'object-missing',
     'object-damaged',
     'object-unhashed',
@@ -26,9 +30,14 @@ export const ALERT_CODES = {
   ],
   partial: ['partial'],
   fork: ['fork'],
+  unjudged: ['unjudged'],
   'unknown-node': ['unknown-node'],
+  'not-dispatched': ['not-dispatched'],
+  'not-judged': ['not-judged'],
   'fleet-missing': ['fleet-missing'],
   'fleet-invalid': ['fleet-invalid'],
+  'dead-letters': ['dead-letters'],
+  'no-subscriber': ['no-subscriber'],
 } as const satisfies Record<ProblemKind, readonly string[]>;
 
 export type AlertCode = (typeof ALERT_CODES)[ProblemKind][number];
@@ -43,6 +52,7 @@ export const NOTICE_CODES = [
   'promoted',
   'state-lost',
   'config',
+  'unusual',
 ] as const;
 
 export type NoticeCode = (typeof NOTICE_CODES)[number];

@@ -6,10 +6,13 @@
  * holes that the host names. Notices doubt nothing.
  */
 
+import { runInstant } from '../../contract/ids.ts';
 import type { Gate, Manifest, ScriptResult } from '../../contract/manifest.ts';
 import type { Reason } from '../../contract/verdict.ts';
+import type { ChangeFacts } from './changes.ts';
 import type { NoticeCode } from './codes.ts';
 import { type CodedReason, type Finding, severityOf, stripFindings, utc } from './findings.ts';
+import { changeRules } from './judge-changes.ts';
 import { type LedgerFacts, ledgerRules } from './judge-ledger.ts';
 import { type ObjectAnswers, objectRules, type SourceAnswer } from './judge-objects.ts';
 
@@ -31,13 +34,23 @@ export interface Moves {
 
 export interface RunFacts {
   /** As the fleet file of the due minute has it. */
-  readonly host: { readonly name: string; readonly pin: string | null; readonly recipients: readonly string[] };
+  readonly host: {
+    readonly name: string;
+    readonly pin: string | null;
+    readonly recipients: readonly string[];
+    /** False where unusual figures of the set are to be noted alone. */
+    readonly mindsAnomalies: boolean;
+  };
   /** Null for a run that no slot asked for. */
   readonly slot: { readonly due: Date; readonly deadline: Date } | null;
   readonly manifest: ValidManifest | InvalidManifest;
   readonly ledger: LedgerFacts;
-  /** The stack's own record of the newest accepted run; null where there is none. */
-  readonly record: { readonly run: string; readonly bytes: number } | null;
+  /** By the stack's own record the accepted run that this one builds on, else the newest; null where there is none. */
+  readonly before: ChangeFacts['before'];
+  /** What accepted runs of the set were like, as `latest` has it. */
+  readonly recent: ChangeFacts['recent'];
+  /** The last run with unusual content, where neither it nor a later one was accepted. */
+  readonly doubted: ChangeFacts['doubted'];
   /** What is known of the run that this one builds on; null where it builds on none. */
   readonly base: 'accepted' | 'not-accepted' | 'unknown' | null;
   readonly configHash: string | null;
@@ -64,8 +77,6 @@ const NOTHING_MOVES: Moves = { head: false, base: false, good: false, baseAbove:
 const MINUTE = 60_000;
 /** Host clocks that are off by more are worth a notice; and nothing is received so long before it is due. */
 const CLOCK_TOLERANCE = 10 * MINUTE;
-/** Where a host could not compare with its base, a run of less than this share of the record is doubted. */
-const SHRINK = 0.5;
 
 /** Judges a run by its manifest. An operator's acceptance is applied to the result with `acceptedByOperator`. */
 export function judge(facts: RunFacts): Judgement {
@@ -163,7 +174,7 @@ function contentRules(facts: RunFacts, manifest: Manifest): Finding[] {
     ...objectRules(manifest, facts.objects, facts.sources),
     ...baseRules(facts, manifest),
     ...gateRules(manifest.gates),
-    ...shrinkRule(facts, manifest),
+    ...anomalies(facts, manifest),
   ];
 }
 
@@ -189,17 +200,19 @@ function gateRules(gates: readonly Gate[]): Finding[] {
     });
 }
 
-/** The host's own gate rules where it could compare, since only the host's config says how far a set may shrink. */
-function shrinkRule({ record }: RunFacts, manifest: Manifest): Finding[] {
-  const { bytes } = manifest.counts;
-  if (record === null || manifest.gates.some(({ gate }) => gate === 'maxShrink')) return [];
-  if (bytes >= record.bytes * SHRINK) return [];
-  const text = `it holds ${bytes} bytes, and run ${record.run} before it ${record.bytes}`;
-  return [{ severity: 'suspect', code: 'shrink', text, brief: `shrunk to ${percent(bytes, record.bytes)}` }];
-}
-
-function percent(part: number, whole: number): string {
-  return `${Math.floor((part / whole) * 100)}%`;
+/** Is it like the runs before it? The operator may have said in the fleet file that this is not to be minded. */
+function anomalies({ host, before, recent, doubted, configHash }: RunFacts, manifest: Manifest): Finding[] {
+  const { base, run, actual } = manifest;
+  const elapsed = actual === 'full' || base === null ? null : +runInstant(run) - +runInstant(base.run);
+  const isOtherConfig = configHash !== null && configHash !== manifest.configHash;
+  const found = changeRules(manifest, { before, recent, doubted, elapsed, isOtherConfig });
+  if (host.mindsAnomalies) return found.map((reason) => ({ ...reason, severity: 'suspect' }));
+  return found.map(({ code, text, brief }) => ({
+    severity: 'notice',
+    code: 'unusual',
+    text: `${code}: ${text}`,
+    ...(brief === undefined ? {} : { brief }),
+  }));
 }
 
 function timeRules({ slot }: RunFacts, { manifest, received }: ValidManifest): Finding[] {

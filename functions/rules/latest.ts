@@ -2,6 +2,12 @@
 
 import { FORMAT } from '../../contract/document.ts';
 import { type Latest, latestKind, type Verdict } from '../../contract/verdict.ts';
+import { recentAfter } from './recent.ts';
+
+const NO_LEDGER = { head: null, base: null, doubted: null };
+/** What says that a run has other content than usual. */
+const UNUSUAL = ['changed', 'compressibility'];
+const isUnusual = ({ reasons }: Verdict) => reasons.some(({ code }) => UNUSUAL.includes(code));
 
 /** The record after this verdict, or null where it changes nothing. Doing it twice is doing it once. */
 export function latestAfter(latest: Latest | null, verdict: Verdict): Latest | null {
@@ -13,7 +19,7 @@ export function latestAfter(latest: Latest | null, verdict: Verdict): Latest | n
   // Sequences of two ledgers cannot be compared; then the one that the store heard of last is the host's.
   if (isOtherLedger && !(moves.head && received > (before.head?.received ?? ''))) return null;
   const isNewer = (than: { sequence: number } | null) => than === null || sequence > than.sequence;
-  const [oldHead, oldBase] = isOtherLedger ? [null, null] : [before.head, before.base];
+  const { head: oldHead, base: oldBase, doubted: oldDoubted } = isOtherLedger ? NO_LEDGER : before;
   const oldGood = before.good?.prefix === prefix ? before.good : null;
 
   const pointer = { run: verdict.run, payload, sequence, received };
@@ -31,6 +37,8 @@ export function latestAfter(latest: Latest | null, verdict: Verdict): Latest | n
     good: moves.good && isNewer(oldGood) ? { ...measured, prefix, at } : before.good,
     accepted: verdict.accepted && at > (before.accepted?.at ?? '') ? { run: verdict.run, at } : before.accepted,
     configHash: isHead ? verdict.configHash : before.configHash,
+    recent: recentAfter(before.recent, verdict),
+    doubted: isUnusual(verdict) && isNewer(oldDoubted) ? { run: verdict.run, sequence } : oldDoubted,
   };
   return latest !== null && JSON.stringify(after) === JSON.stringify(latest) ? null : after;
 }
@@ -45,6 +53,15 @@ export function isTie(latest: Latest | null, verdict: Verdict): boolean {
 }
 
 function emptyRecord({ host, set }: Verdict, prefix: string): Latest {
-  const nothing = { head: null, base: null, baseAbove: 0, good: null, accepted: null, configHash: null };
+  const nothing = {
+    head: null,
+    base: null,
+    baseAbove: 0,
+    good: null,
+    accepted: null,
+    configHash: null,
+    recent: [],
+    doubted: null,
+  };
   return { type: latestKind.type, format: FORMAT, host, set, prefix, ...nothing };
 }

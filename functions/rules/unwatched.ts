@@ -29,7 +29,8 @@ export function unwatched(before: Fleet, after: Fleet): Unwatched[] {
 
 type Watched = { host: string; set: string; types: Set<'full' | 'incremental'> };
 
-function watchedBy({ hosts, policies }: Fleet): Map<string, Watched> {
+/** What the policies ask for, by `host/set`; paused hosts among them. */
+export function watchedBy({ hosts, policies }: Fleet): Map<string, Watched> {
   const watched = new Map<string, Watched>();
   for (const policy of Object.values(policies)) {
     for (const host of policy.hosts) {

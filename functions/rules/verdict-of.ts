@@ -3,7 +3,7 @@
 import { FORMAT } from '../../contract/document.ts';
 import { instantText, runInstant } from '../../contract/ids.ts';
 import type { Manifest } from '../../contract/manifest.ts';
-import { type Reason, type Verdict, verdictKind } from '../../contract/verdict.ts';
+import { type Change, type Reason, type Verdict, verdictKind } from '../../contract/verdict.ts';
 import { bound } from './findings.ts';
 import type { Judgement } from './judge.ts';
 
@@ -19,7 +19,7 @@ export interface About {
 export function verdictOfManifest(
   about: About,
   judgement: Judgement,
-  found: { received: Date; believed: { manifest: Manifest; payloadHash: string } | null },
+  found: { received: Date; believed: { manifest: Manifest; payloadHash: string; change: Change } | null },
   now: Date,
 ): Verdict {
   const { outcome, accepted, reasons, notices, moves } = judgement;
@@ -43,6 +43,7 @@ export function verdictOfManifest(
           storedBytes: manifest.counts.storedBytes,
           bytes: manifest.counts.bytes,
           files: manifest.counts.files,
+          change: found.believed?.change ?? null,
         }),
   };
 }
@@ -69,7 +70,7 @@ function blank({ host, set, run, slot }: About, now: Date): Verdict {
     ...{ judged: instantText(now), recorded: null },
     moves: { head: false, base: false, good: false, baseAbove: null },
     ...{ prefix: null, payload: null, sequence: null, backup: null, promoted: null, received: null, configHash: null },
-    ...{ newBytes: null, storedBytes: null, bytes: null, files: null },
+    ...{ newBytes: null, storedBytes: null, bytes: null, files: null, change: null },
   };
 }
 

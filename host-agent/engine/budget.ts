@@ -6,9 +6,11 @@ import { MIN_PART_SIZE } from '../../contract/host-config.ts';
 import type { PartSizes } from './part-sizes.ts';
 
 /** The process itself: code, the state being read, lines that wait, garbage. */
-const BASE_BYTES = 130_000_000;
+const BASE_BYTES = 140_000_000;
 /** A thread: its heap, its window onto the file being read, the compressor, garbage. */
-const THREAD_BYTES = 45_000_000;
+const THREAD_BYTES = 35_000_000;
+/** Of all memory, so much is for parts, at the most. */
+const PARTS_SHARE = 0.2;
 const MAX_THREADS = 4;
 /** Parts that a thread has in memory: one that it fills, and others on their way to the store. */
 const [LEAST_MEMORIES, MOST_MEMORIES] = [2, 3] as const;
@@ -35,7 +37,8 @@ export function planBudget(
 ): Budget {
   const wanted = Math.max(options.partSize, Math.ceil(options.lastRunBytes / MAX_PARTS / 2 ** 20) * 2 ** 20);
   for (let threads = Math.min(cores, MAX_THREADS); threads > 0; threads--) {
-    const available = options.memory - BASE_BYTES - threads * THREAD_BYTES;
+    const left = options.memory - BASE_BYTES - threads * THREAD_BYTES;
+    const available = Math.min(left, options.memory * PARTS_SHARE);
     const largest = (memories: number) => Math.floor(available / threads / memories / 2 ** 20) * 2 ** 20;
     if (largest(LEAST_MEMORIES) < MIN_PART_SIZE) continue;
     const memories = largest(MOST_MEMORIES) >= Math.min(GOOD_PART_SIZE, wanted) ? MOST_MEMORIES : LEAST_MEMORIES;

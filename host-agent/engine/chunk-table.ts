@@ -17,8 +17,6 @@ const NUMBERS = 6;
 const FRAME_LENGTH = 3;
 const LENGTH = 5;
 const RECORD = DIGEST_BYTES / 4 + NUMBERS;
-/** Bytes of shared memory that one chunk takes, its share of the index included. */
-export const BYTES_A_CHUNK: number = RECORD * 4 + 12;
 
 /** Address space that the columns may grow into; only what is filled takes memory. Enough for 38 million chunks. */
 const MAX_BYTES = 2 ** 31;

@@ -5,14 +5,11 @@
 
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { OffsiteError } from '../../contract/errors.ts';
-import { collectYoungGarbage } from '../../system/memory.ts';
+import { discard } from '../../system/memory.ts';
 import type { ChunkTable } from './chunk-table.ts';
 
 /** Chunks below this are gathered; bigger ones have a frame of their own. */
 export const GROUP_BYTES = 256 * 2 ** 10;
-
-/** Each frame leaves about as much garbage as it had content; it is collected after so many bytes of it. */
-const GARBAGE_BYTES = 16 * 2 ** 20;
 
 /** One frame in sixteen is decompressed again before it is stored, and always the first. */
 const SAMPLE = 16;
@@ -40,7 +37,6 @@ export class FrameBuilder {
   #grouped = 0;
   #chunks: number[] = [];
   #lengths: number[] = [];
-  #garbage = 0;
 
   constructor(sink: FrameSink, table: ChunkTable, options: FrameOptions) {
     this.#sink = sink;
@@ -80,11 +76,8 @@ export class FrameBuilder {
     const frame = compressFrame(content, level);
     if (verifyAll || this.#frames++ % SAMPLE === 0) compare(frame, content);
     const { part, frameOffset } = this.#sink.append(frame, chunks);
-    this.#garbage += content.length;
-    if (this.#garbage >= GARBAGE_BYTES) {
-      this.#garbage = 0;
-      collectYoungGarbage();
-    }
+    // The compressor asks for as much memory as the content has, whatever it makes of it.
+    discard(content.length);
     let offset = 0;
     chunks.forEach((chunk, i) => {
       const length = lengths[i] as number;

@@ -14,7 +14,7 @@ import type { Done } from './store-entry.ts';
 import type { RunTally } from './tally.ts';
 
 /** Entries that may wait for one before them. */
-const MAX_WAITING = 16_384;
+const MAX_WAITING = 4096;
 
 export interface LinePorts {
   readonly chunks: ChunkTable;

@@ -1,32 +1,10 @@
 /** A thread that reads content, from the outside. */
 
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { type ErrorCode, OffsiteError } from '../../contract/errors.ts';
-import type { Batch, BatchResult } from './batch.ts';
+import type { Batch } from './batch.ts';
 import type { CrewEvent, CrewSettings } from './crew-settings.ts';
-import type { SealedPart } from './parts.ts';
-
-/** To the thread, in order; each is answered in this order. */
-export type ThreadTask = { is: 'batch'; batch: Batch } | { is: 'close' } | { is: 'flush' };
-
-/** From the thread. Parts come whenever one is full. */
-export type ThreadReply =
-  | { is: 'batch'; result: BatchResult }
-  | { is: 'part'; part: Omit<SealedPart, 'bytes'> & { bytes: Uint8Array } }
-  | { is: 'closed' }
-  | { is: 'flushed' }
-  | { is: 'failed'; code: string | null; message: string };
-
-export interface ThreadSettings {
-  readonly settings: CrewSettings;
-  /** Parts that it may have in memory at once. */
-  readonly memories: number;
-  /** Where memory comes back that was uploaded. */
-  readonly returned: MessagePort;
-  /** One 32-bit number, which changes with every memory that comes back. */
-  readonly returns: SharedArrayBuffer;
-}
-type MessagePort = InstanceType<typeof MessageChannel>['port1'];
+import type { ThreadReply, ThreadSettings, ThreadTask } from './thread-messages.ts';
 
 export class Thread {
   readonly #worker: Worker;

@@ -5,7 +5,7 @@ import { isOffsiteError } from '../../contract/errors.ts';
 import { BatchWork } from './batch-work.ts';
 import { workPorts } from './crew-settings.ts';
 import type { SealedPart } from './parts.ts';
-import type { ThreadReply, ThreadSettings, ThreadTask } from './thread.ts';
+import type { ThreadReply, ThreadSettings, ThreadTask } from './thread-messages.ts';
 
 const { settings, memories, returned, returns } = workerData as ThreadSettings;
 const returnCount = new Int32Array(returns);

@@ -175,6 +175,7 @@ async function storeEntries(
     finished = listing.finish();
     metaStore.flush();
     await uploads.settled();
+    await journal.written();
   } finally {
     await crew[Symbol.asyncDispose]();
     plan.base?.close();

@@ -140,6 +140,11 @@ export class Journal implements PartJournal {
     this.#write({ is: 'part', kind, number, line, chunks });
   }
 
+  /** Waits until all that was noted is in the file; then only a power cut can lose it. */
+  written(): Promise<void> {
+    return this.#tail;
+  }
+
   /** Ends writing; the journal stays for the next attempt. */
   async close(): Promise<void> {
     await this.#tail.catch(() => undefined);

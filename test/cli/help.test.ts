@@ -4,12 +4,26 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ended, offsite, oneDocument, type Said } from '../helpers/offsite.ts';
 
-const COMMANDS = ['keys', 'init', 'trust', 'backup', 'runs', 'ls', 'cat', 'restore', 'verify', 'accept', 'check'];
+const COMMANDS = [
+  'keys',
+  'init',
+  'trust',
+  'backup',
+  'runs',
+  'ls',
+  'cat',
+  'restore',
+  'verify',
+  'accept',
+  'check',
+  'fleet',
+];
 
 const top = await offsite(['--help']);
 
 const pages = new Map<string, Said>();
-const all = [...COMMANDS, 'keys generate'];
+const FLEET = ['apply', 'status', 'discover', 'run', 'test-alert', 'subscribe', 'teardown', 'watch'];
+const all = [...COMMANDS, 'keys generate', ...FLEET.map((name) => `fleet ${name}`)];
 for (let i = 0; i < all.length; i += 3) {
   const some = all.slice(i, i + 3);
   const said = await Promise.all(some.map((command) => offsite([...command.split(' '), '--help'])));
@@ -57,7 +71,9 @@ test('no command, an unknown one, unknown or missing options: exit 2, told on st
     [],
     ['keys'],
     ['prune'],
-    ['fleet', 'status'],
+    ['fleet'],
+    ['fleet', 'sometimes'],
+    ['fleet', 'run'],
     ['runs', '--nonsense'],
     ['restore', 'latest'],
     ['backup', 'sometimes'],

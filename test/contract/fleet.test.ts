@@ -43,6 +43,19 @@ describe('a fleet file', () => {
     });
   });
 
+  it('may have hosts and sets whose unusual runs are to be noted alone', () => {
+    const line = (text: string) => read(yaml(WHOLE.replace('[data] }', `[data], anomalies: ${text} }`))).hosts.carcosa;
+    assert.equal(line('off')?.anomalies, 'off');
+    assert.deepEqual(line('{ data: off }')?.anomalies, { data: 'off' });
+    assert.equal(read(yaml(WHOLE)).hosts.carcosa?.anomalies, undefined);
+    says(changeHost({ anomalies: { data: 'off' } }), 'hosts.purr.anomalies: the host has no set data');
+    says(
+      changeHost({ anomalies: 'on' }),
+      'hosts.purr.anomalies: must be `off`, or sets by name with `off` (found "on")',
+    );
+    says(changeHost({ anomalies: { etc: 'on' } }), 'hosts.purr.anomalies');
+  });
+
   it('may have pins, pauses and stamps', () => {
     const { hosts } = changeHost({
       signingKey: '89ABCDEF0123456789ABCDEF0123456789ABCDEF',
@@ -102,7 +115,7 @@ describe('what is refused, with its field named', () => {
   it('a policy without hosts', () =>
     says(changePolicy({ hosts: [] }), 'policies.weekly.hosts: must name at least one host (found [])'));
   it('a policy that names no hosts', () =>
-    says(changePolicy({ hosts: undefined }), 'policies.weekly.hosts: Invalid input: expected array'));
+    says(changePolicy({ hosts: undefined }), 'policies.weekly.hosts: is missing: must be a list'));
   it('a policy without sets', () =>
     says(changePolicy({ sets: [] }), 'policies.weekly.sets: must name at least one set (found [])'));
   it('a host or set named twice in a policy', () => {
@@ -111,7 +124,7 @@ describe('what is refused, with its field named', () => {
   });
   it('a host with no sets', () => {
     says(changeHost({ sets: [] }), 'hosts.purr.sets: must name at least one set (found [])');
-    says(changeHost({ sets: undefined }), 'hosts.purr.sets: Invalid input: expected array');
+    says(changeHost({ sets: undefined }), 'hosts.purr.sets: is missing: must be a list');
   });
   it('a host with a set twice', () =>
     says(changeHost({ sets: ['etc', 'var', 'etc'] }), 'hosts.purr.sets: names etc twice'));
@@ -128,7 +141,7 @@ describe('what is refused, with its field named', () => {
       says(changePolicy({ full: schedule }), `policies.weekly.full: cron: ${message}`);
       says(change({ digest: schedule }), `digest: cron: ${message}`);
     }
-    says(changePolicy({ full: 7 }), 'policies.weekly.full: Invalid input: expected string, received number (found 7)');
+    says(changePolicy({ full: 7 }), 'policies.weekly.full: must be a text (found 7)');
   });
 
   it('a cron that has no due time in 400 days', () => {
@@ -180,7 +193,7 @@ describe('what is refused, with its field named', () => {
   it('a splay that reaches the deadline, or is longer than a job can say', () => {
     says(
       changePolicy({ splay: '8h' }),
-      'policies.weekly.splay: 480 minutes are not shorter than the deadline, 480 minutes',
+      'policies.weekly.splay: 480 minutes is not shorter than the deadline, 480 minutes',
     );
     says(
       changePolicy({ splay: '25h', deadline: '5d', incremental: undefined }),
@@ -199,17 +212,22 @@ describe('what is refused, with its field named', () => {
   });
 
   const others: [why: string, work: () => unknown, message: string][] = [
-    ['an empty file', () => read(null), 'store: Invalid input: expected string, received undefined (found nothing)'],
-    ['a list', () => read([]), 'Invalid input: expected object, received array (found [])'],
+    ['an empty file', () => read(null), 'store: is missing: must be a text'],
+    ['a list', () => read([]), 'must be a mapping (found [])'],
     ['no store', change({ store: undefined }), 'store: '],
     ['an empty store', change({ store: '' }), 'store: '],
     ['no recipients', change({ recipients: undefined }), 'recipients: '],
     ['empty recipients', change({ recipients: [] }), 'recipients: must name at least one primary key (found [])'],
     ['a key file for a recipient', change({ recipients: ['me.asc'] }), 'recipients.0: must be a fingerprint of 40'],
     ['a short fingerprint', change({ recipients: ['0123456789ABCDEF'] }), 'recipients.0: must be a fingerprint'],
-    ['a fingerprint that YAML reads as a number', change({ recipients: [1.2e39] }), 'recipients.0: Invalid input'],
+    ['a fingerprint that YAML reads as a number', change({ recipients: [1.2e39] }), 'recipients.0: must be a text'],
     ['a stack name in capitals', change({ stack: 'Offsite' }), 'stack: must be a stack name (found "Offsite")'],
-    ['a list of hosts', change({ hosts: ['carcosa'] }), 'hosts: Invalid input: expected record'],
+    [
+      'a mistyped key, which makes another one missing',
+      change({ policies: undefined, polices: {} }),
+      'unknown key "polices"',
+    ],
+    ['a list of hosts', change({ hosts: ['carcosa'] }), 'hosts: must be a mapping'],
     ['a host name with a slash', change({ hosts: { 'a/b': SAMPLE.hosts.purr } }), 'hosts.a/b: not a valid host name'],
     ['a node that is none', changeHost({ node: 'mi 0' }), 'hosts.purr.node: must be a node id (found "mi 0")'],
     ['no node', changeHost({ node: undefined }), 'hosts.purr.node: '],

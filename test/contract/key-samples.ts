@@ -6,7 +6,11 @@ import { fingerprints, hosts, instants, policies, prefixes, runIds, sets, shortS
 
 const numbers = fc.oneof(fc.nat({ max: 9 }), fc.nat({ max: 999_999_999 }));
 const problem = fc
-  .tuple(fc.constantFrom('missed', 'unknown-node'), fc.option(sets, { nil: '-' }), fc.option(hosts, { nil: '-' }))
+  .tuple(
+    fc.constantFrom('missed', 'unknown-node', 'not-dispatched'),
+    fc.option(sets, { nil: '-' }),
+    fc.oneof(hosts, policies, fc.constant('-')),
+  )
   .map((pieces) => pieces.join('.'));
 
 const run = { prefix: prefixes, set: sets, run: runIds };
@@ -83,5 +87,6 @@ export const SPELLED: [ObjectKey, string][] = [
   [{ kind: 'latest', host: 'carcosa', set: 'data' }, 'latest/carcosa/data.json'],
   [{ kind: 'audit-state' }, 'audit/state.json'],
   [{ kind: 'alert', problem: 'missed.data.carcosa' }, 'alerts/missed.data.carcosa.json'],
+  [{ kind: 'alert', problem: 'not-dispatched.-.nightly' }, 'alerts/not-dispatched.-.nightly.json'],
   [{ kind: 'recovery', file: 'recover.sh' }, 'recovery/recover.sh'],
 ];

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import type { Problem, ProblemKind } from '../../contract/problem.ts';
 import { ALERT_CODES, NOTICE_CODES } from '../../functions/rules/codes.ts';
+import { nextStep } from '../../functions/rules/next-steps.ts';
+
+const problemOf = (kind: ProblemKind, code: string) =>
+  ({
+    ...{ kind, host: 'carcosa', set: 'data', reasons: [{ code, text: code }] },
+    began: { policy: null, due: null, run: null, at: '2026-11-21T04:00:00Z' },
+  }) as unknown as Problem;
 
 const text = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
 
@@ -16,6 +24,20 @@ describe('docs/runbook.md', () => {
     for (const section of text.split(/^### /m).slice(1)) {
       assert.match(section, /```\n(offsite .+\n)+```/, section);
       assert.match(section, /^Over when: .+/m, section);
+    }
+  });
+
+  test('has under every heading what the message of that code says to type', () => {
+    for (const [kind, codes] of Object.entries(ALERT_CODES) as [ProblemKind, readonly string[]][]) {
+      for (const code of codes) {
+        const section = text.split(`\n### ${kind}/${code}\n`)[1]?.split('\n### ')[0] ?? '';
+        const { type } = nextStep(problemOf(kind, code), 's3://my-backups');
+        assert.ok(type.length > 0, code);
+        for (const command of type) {
+          const verb = /^offsite (fleet [a-z-]+|[a-z]+)/.exec(command)?.[0] ?? command;
+          assert.ok(section.includes(`\n${verb} `), `${kind}/${code}: ${command}`);
+        }
+      }
     }
   });
 

@@ -55,27 +55,41 @@ describe('a slot whose deadline has passed', () => {
     assert.deepEqual(stack.messages(), []);
   });
 
-  test('is missed also where it was never dispatched', async () => {
+  test('is missed also where it was never dispatched, with one message about its policy', async () => {
     const stack = await TestStack.of({ carcosa: {}, purr: { sets: ['etc', 'var'] } });
     await audited(stack, noon(D20));
-    assert.deepEqual(
-      stack.messages(),
-      ['carcosa/data', 'purr/etc', 'purr/var'].map(
-        (name) => `MISSED ${name} since 2026-11-20 04:00 UTC: never started`,
-      ),
-    );
+    assert.deepEqual(stack.messages(), ['NOT DISPATCHED policy nightly since 2026-11-20 04:00 UTC: nobody was asked']);
+    assert.deepEqual(shown(await stack.verdict({ due: D20 })), ['missed', 'not-asked']);
+    for (const [host, set] of [
+      ['carcosa', 'data'],
+      ['purr', 'etc'],
+      ['purr', 'var'],
+    ] as const) {
+      const problem = await stack.problem('missed', host, set);
+      assert.deepEqual([problem?.under, problem?.closed], ['alerts/not-dispatched.-.nightly.json', null]);
+    }
   });
 
-  test('is missed for weeks with one message, and one when it is good again', async () => {
+  test('is missed for weeks with one message, repeated after 1, 3 and 7 days, and one when it is good again', async () => {
     const stack = await TestStack.of();
+    await dispatched(stack, D20);
     await stack.goodRun(D20);
-    for (let day = 21; day <= 30; day++) await audited(stack, `2026-11-${day}T12:00:00Z`);
-    assert.deepEqual(stack.messages(), ['MISSED carcosa/data since 2026-11-21 04:00 UTC: never started']);
+    const told: string[] = [];
+    for (let day = 21; day <= 30; day++) {
+      await dispatched(stack, `2026-11-${day}T04:00:00Z`);
+      await audited(stack, `2026-11-${day}T12:00:00Z`);
+      told.push(...stack.messages().map((subject) => `${day}: ${subject}`));
+    }
+    const missed = 'MISSED carcosa/data since 2026-11-21 04:00 UTC: never started';
+    assert.deepEqual(told, [`21: ${missed}`, `22: STILL ${missed}`, `24: STILL ${missed}`, `28: STILL ${missed}`]);
     assert.equal((await stack.problem('missed'))?.furtherCount, 9);
+    await dispatched(stack, '2026-12-01T04:00:00Z');
     await stack.goodRun('2026-12-01T04:00:00Z');
+    await audited(stack, '2026-12-01T04:30:00Z');
     const [mail] = stack.notifier.published;
     assert.match(mail?.email ?? '', /MISSED since 2026-11-21 04:00 UTC, and 9 more times/);
     assert.deepEqual(stack.messages(), ['GOOD AGAIN carcosa/data, was MISSED since 2026-11-21 04:00 UTC']);
+    await dispatched(stack, '2026-12-02T04:00:00Z');
     await audited(stack, '2026-12-02T12:00:00Z');
     assert.deepEqual(stack.messages(), ['MISSED carcosa/data since 2026-12-02 04:00 UTC: never started']);
   });
@@ -172,10 +186,11 @@ describe('a run that is under way past its deadline', () => {
       .host()
       .backUp({ slot: slot(D20) })
       .then((run) => stack.completeRun(run));
-    assert.deepEqual(stack.messages(), ['GOOD AGAIN carcosa/data, was LATE since 2026-11-20 04:00 UTC']);
+    assert.deepEqual(stack.messages(), []);
     assert.deepEqual((await stack.verdict({ due: D20 }))?.notices.map(({ code }) => code).includes('late'), true);
     const { open } = await audited(stack, '2026-11-20T13:15:00Z');
-    assert.deepEqual([open, await stack.isClosed(D20), stack.messages()], [0, true, []]);
+    assert.deepEqual([open, await stack.isClosed(D20)], [0, true]);
+    assert.deepEqual(stack.messages(), ['GOOD AGAIN carcosa/data, was LATE since 2026-11-20 04:00 UTC']);
   });
 
   test('is a failure when it ends badly, and nothing else', async () => {
@@ -223,6 +238,8 @@ describe('a run that is under way past its deadline', () => {
       [verdict?.outcome, verdict?.witness, verdict?.notices.map(({ code }) => code)],
       ['complete', 'manifest', ['first', 'late']],
     );
+    assert.deepEqual(stack.messages(), []);
+    await audited(stack, '2026-11-20T18:15:00Z');
     assert.deepEqual(stack.messages(), ['GOOD AGAIN carcosa/data, was MISSED since 2026-11-20 04:00 UTC']);
   });
 });
@@ -245,13 +262,10 @@ describe('audit itself away', () => {
         [D22, 1, true],
       ],
     );
-    assert.deepEqual(
-      stack.messages(),
-      [
-        'MISSED carcosa/data since 2026-11-20 04:00 UTC: good again by now',
-        'MISSED third/data since 2026-11-20 04:00 UTC: never started',
-      ].sort(),
-    );
+    const [mail] = stack.notifier.published;
+    assert.match(mail?.email ?? '', /carcosa\/data was not backed up.*Nothing to do: it is good again/s);
+    assert.match(mail?.email ?? '', /third\/data was not backed up.*Next:/s);
+    assert.deepEqual(stack.messages(), ['2 MISSED since 2026-11-20 04:00 UTC: carcosa/data, third/data']);
     assert.equal((await stack.problem('missed'))?.furtherCount, 1);
     assert.equal((await stack.problem('missed', 'third'))?.furtherCount, 2);
   });
@@ -271,13 +285,15 @@ describe('audit itself away', () => {
 
   test('two at once find the same, and tell it once', async () => {
     const stack = await TestStack.of({ carcosa: {}, purr: {} });
+    await dispatched(stack, D20);
     stack.at(noon(D20));
     const results = await Promise.all([stack.audit(), stack.audit()]);
     assert.deepEqual(
       results.flatMap(({ errors }) => errors),
       [],
     );
-    assert.equal(stack.messages().length, 2);
+    const named = stack.messages().flatMap((subject) => [...subject.matchAll(/(\w+)\/data/g)].map(([, host]) => host));
+    assert.deepEqual(named.sort(), ['carcosa', 'purr']);
   });
 });
 
@@ -294,20 +310,21 @@ describe('a fleet file that changes', () => {
       .backUp({ slot: slot(D20) })
       .then((run) => stack.completeRun(run));
     await audited(stack, noon(D20));
-    assert.deepEqual(
-      stack.messages(),
-      ['carcosa', 'third'].map((name) => `MISSED ${name}/data since 2026-11-20 04:00 UTC: never started`),
-    );
+    assert.deepEqual(stack.messages(), ['2 MISSED since 2026-11-20 04:00 UTC: carcosa/data, third/data']);
     assert.deepEqual(shown(await stack.verdict({ due: D20, host: 'purr' })), ['complete']);
   });
 
   test('before a slot: what is new is not missed before it was there, what is gone not any more', async () => {
     const stack = await TestStack.of({ carcosa: {} });
+    await dispatched(stack, D20);
     await stack
       .at('2026-11-20T04:00:30Z')
       .apply(fleetFile({ purr: {} }, { weekly: { full: 'cron(0 4 * * ? *)', deadline: '8h' } }));
     await audited(stack, noon(D20));
     assert.deepEqual(stack.messages(), ['MISSED carcosa/data since 2026-11-20 04:00 UTC: never started']);
+    await stack.at('2026-11-21T04:00:20Z').dispatch(D21, 'weekly', 'full');
+    await audited(stack, '2026-11-21T11:45:00Z');
+    assert.deepEqual(stack.messages(), []);
     await audited(stack, noon(D21));
     assert.deepEqual(stack.messages(), ['MISSED purr/data since 2026-11-21 04:00 UTC: never started']);
     assert.equal(await stack.isClosed(D21, 'weekly'), true);
@@ -365,6 +382,7 @@ describe('a fleet file that is no good', () => {
       damage(stack);
       for (const at of ['2026-11-20T03:00:00Z', '2026-11-20T03:15:00Z']) await audited(stack, at);
       assert.deepEqual(stack.messages(), [`${word} fleet file since 2026-11-20 03:00 UTC`]);
+      await dispatched(stack, D20);
       await audited(stack, noon(D20));
       assert.deepEqual(stack.messages(), ['MISSED carcosa/data since 2026-11-20 04:00 UTC: never started']);
       stack.memory.overwrite('config/fleet.json', body);
@@ -382,6 +400,8 @@ describe('a fleet file that is no good', () => {
       const { body } = await stack.memory.get(newest);
       if (damage === 'gone') stack.memory.remove(newest);
       else stack.memory.overwrite(newest, Buffer.from(body.toString().replace('mi-purr', 'mi-burr')));
+      stack.restart();
+      await dispatched(stack, D20);
       await audited(stack, noon(D20));
       assert.deepEqual(stack.messages(), [
         'INVALID fleet file since 2026-11-20 12:00 UTC',
@@ -395,6 +415,7 @@ describe('a fleet file that is no good', () => {
     const before = await stack.memory.get('config/fleet.json');
     await stack.at('2026-11-20T00:00:00Z').apply(fleetFile({ purr: {} }));
     stack.memory.overwrite('config/fleet.json', before.body);
+    await dispatched(stack, D20);
     await audited(stack, noon(D20));
     assert.deepEqual(stack.messages(), ['MISSED carcosa/data since 2026-11-20 04:00 UTC: never started']);
   });
@@ -477,7 +498,7 @@ describe('telling', () => {
       throw new Error('InternalError');
     };
     const { errors } = await stack.at(noon(D20)).audit();
-    assert.equal(errors.length, 1);
+    assert.equal(errors.length, 2, 'the alert and the digest');
     assert.equal((await stack.problem('missed'))?.told, null);
     stack.notifier.beforePublish = () => {};
     await audited(stack, '2026-11-20T12:04:00Z');
@@ -490,22 +511,24 @@ describe('telling', () => {
 
   test('one that lasts for days is made up for when it ends, whatever has become of the problem', async () => {
     const stack = await TestStack.of({ carcosa: {}, purr: {} });
+    await dispatched(stack, D20);
     stack.notifier.beforePublish = () => {
       throw new Error('InternalError');
     };
     await stack.at(noon(D20)).audit();
     for (let hour = 13; hour < 24; hour++) await stack.at(`2026-11-20T${hour}:00:00Z`).audit();
+    await dispatched(stack, D21);
     await stack.goodRun(D21);
     stack.notifier.beforePublish = () => {};
     await stack.at(noon(D21)).audit();
-    assert.deepEqual(stack.messages(), [
-      'MISSED carcosa/data since 2026-11-20 04:00 UTC: good again by now',
-      'MISSED purr/data since 2026-11-20 04:00 UTC: never started',
-    ]);
+    const [mail] = stack.notifier.published;
+    assert.match(mail?.email ?? '', /carcosa\/data was not backed up.*Until: 2026-11-21 04:20 UTC, by run/s);
+    assert.deepEqual(stack.messages(), ['2 MISSED since 2026-11-20 04:00 UTC: carcosa/data, purr/data']);
   });
 
   test('a publisher that died between publishing and marking: the message comes twice, and no third time', async () => {
     const stack = await TestStack.of();
+    await dispatched(stack, D20);
     const faults = [{ operation: 'put', key: /^alerts/, call: 2, does: 'fail' }] as const;
     const { errors } = await audit(stack.at(noon(D20)).over(faultyStore(stack.memory, { faults })));
     assert.equal(errors.length, 1);
@@ -540,12 +563,15 @@ describe('telling', () => {
 
   test('a problem that never was closed hides no new one', async () => {
     const stack = await TestStack.of();
+    await dispatched(stack, D20);
     await audited(stack, noon(D20));
     const open = await stack.memory.get('alerts/missed.data.carcosa.json');
+    await dispatched(stack, D21);
     await stack.goodRun(D21);
     await audited(stack, noon(D21));
     stack.memory.overwrite('alerts/missed.data.carcosa.json', open.body);
     stack.messages();
+    await dispatched(stack, D22);
     await audited(stack, noon(D22));
     assert.deepEqual(stack.messages(), ['MISSED carcosa/data since 2026-11-22 04:00 UTC: never started']);
   });
@@ -560,7 +586,9 @@ describe('telling', () => {
     assert.deepEqual([stack.messages(), await stack.problem('missed')], [[], null]);
     await dispatched(stack, D21);
     await audited(stack, noon(D21));
-    assert.deepEqual([stack.messages(), (await stack.problem('unknown-node', 'carcosa', null))?.furtherCount], [[], 1]);
+    const repeat = 'STILL UNKNOWN NODE carcosa since 2026-11-20 04:00 UTC: node mi-carcosa';
+    assert.deepEqual(stack.messages(), [repeat]);
+    assert.equal((await stack.problem('unknown-node', 'carcosa', null))?.furtherCount, 1);
   });
 });
 

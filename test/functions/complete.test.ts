@@ -16,6 +16,13 @@ const slot = (due: string) => ({ policy: 'nightly', due });
 const codes = (verdict: Verdict | null) => verdict?.reasons.map(({ code }) => code);
 const shown = (verdict: Verdict | null) => [verdict?.outcome, ...(codes(verdict) ?? [])];
 
+/** The messages of the next audit: until then nobody is told that something has ended. */
+async function ends(stack: TestStack): Promise<string[]> {
+  assert.deepEqual(stack.messages(), []);
+  assert.deepEqual((await stack.audit()).errors, []);
+  return stack.messages();
+}
+
 async function twoNights(): Promise<{ stack: TestStack; first: Published; second: Published }> {
   const stack = await TestStack.of();
   const first = await stack.goodRun(D20);
@@ -86,7 +93,7 @@ describe('a manifest', () => {
     await stack.goodRun(D23, { outcome: 'partial' });
     assert.deepEqual(stack.messages(), []);
     await stack.goodRun('2026-11-24T04:00:00Z');
-    assert.deepEqual(stack.messages(), ['GOOD AGAIN carcosa/data, was PARTIAL since 2026-11-22 04:00 UTC']);
+    assert.deepEqual(await ends(stack), ['GOOD AGAIN carcosa/data, was PARTIAL since 2026-11-22 04:00 UTC']);
   });
 
   test('of a failed run is the head and no base; people are told once, and once when it is good again', async () => {
@@ -106,7 +113,7 @@ describe('a manifest', () => {
     );
     assert.match(mail?.email ?? '', /Newest good backup: \S+, of 2026-11-21 04:00 UTC, 1 day old/);
     await stack.goodRun(D23, { type: 'full' });
-    assert.deepEqual(stack.messages(), ['GOOD AGAIN carcosa/data, was FAILED since 2026-11-22 04:00 UTC']);
+    assert.deepEqual(await ends(stack), ['GOOD AGAIN carcosa/data, was FAILED since 2026-11-22 04:00 UTC']);
     assert.equal((await stack.problem('failed'))?.closed?.run, stack.host().last()?.run);
   });
 
@@ -121,7 +128,7 @@ describe('a manifest', () => {
       results.flatMap(({ errors }) => errors),
       [],
     );
-    assert.deepEqual(stack.messages(), ['SUSPECT carcosa/data since 2026-11-22 04:00 UTC: shrunk to 0%']);
+    assert.deepEqual(stack.messages(), ['SUSPECT carcosa/data since 2026-11-22 04:00 UTC: shrunk to under 1 %']);
     assert.deepEqual(await sequences(stack), [3, 2, 2]);
   });
 
@@ -395,7 +402,7 @@ describe('the ledger', () => {
     assert.deepEqual(await sequences(stack), [3, 3, 3]);
     await stack.completeRun(fork);
     assert.deepEqual(await sequences(stack), [3, 3, 3]);
-    assert.deepEqual(stack.messages(), ['GOOD AGAIN carcosa/data, was FORKED since 2026-11-21 08:50 UTC']);
+    assert.deepEqual(await ends(stack), ['GOOD AGAIN carcosa/data, was FORKED since 2026-11-21 08:50 UTC']);
   });
 
   test('two clones that publish at the same time are a fork, whoever is judged first, also both at once', async () => {
@@ -412,6 +419,8 @@ describe('the ledger', () => {
         `${order}: ${JSON.stringify(outcomes)}`,
       );
       assert.equal((await stack.latest())?.base, null, order);
+      // Where the other one was accepted first, both are told together, by audit.
+      await stack.at('2026-11-21T09:15:00Z').audit();
       assert.equal(stack.messages().filter((subject) => subject.startsWith('FORKED')).length, 1, order);
     }
   });
@@ -501,7 +510,7 @@ describe('the operator’s acceptance', () => {
     const { stack } = await twoNights();
     const run = await stack.goodRun(D22, { bytes: 10 });
     assert.deepEqual(shown(await stack.verdict({ due: D22 })), ['suspect', 'shrink']);
-    assert.deepEqual(stack.messages(), ['SUSPECT carcosa/data since 2026-11-22 04:00 UTC: shrunk to 0%']);
+    assert.deepEqual(stack.messages(), ['SUSPECT carcosa/data since 2026-11-22 04:00 UTC: shrunk to under 1 %']);
     return { stack, run };
   };
   const announced = (stack: TestStack, { place }: Published) =>
@@ -514,7 +523,7 @@ describe('the operator’s acceptance', () => {
     const verdict = await stack.verdict({ due: D22 });
     assert.deepEqual([verdict?.outcome, verdict?.accepted, verdict?.witness], ['suspect', true, 'acceptance']);
     assert.deepEqual(await sequences(stack), [3, 3, 3]);
-    assert.deepEqual(stack.messages(), ['GOOD AGAIN carcosa/data, was SUSPECT since 2026-11-22 04:00 UTC']);
+    assert.deepEqual(await ends(stack), ['GOOD AGAIN carcosa/data, was SUSPECT since 2026-11-22 04:00 UTC']);
     await stack.goodRun(D23, { bytes: 10 });
     assert.deepEqual(shown(await stack.verdict({ due: D23 })), ['complete']);
   });
@@ -610,10 +619,8 @@ describe('a command that ended', () => {
     const verdict = await stack.verdict({ due: D22 });
     assert.deepEqual([...shown(verdict), verdict?.witness], ['complete', 'manifest']);
     assert.deepEqual(await sequences(stack), [3, 3, 3]);
-    assert.deepEqual(stack.messages(), [
-      'FAILED carcosa/data since 2026-11-22 04:00 UTC: exit code 1',
-      'GOOD AGAIN carcosa/data, was FAILED since 2026-11-22 04:00 UTC',
-    ]);
+    assert.deepEqual(stack.messages(), ['FAILED carcosa/data since 2026-11-22 04:00 UTC: exit code 1']);
+    assert.deepEqual(await ends(stack), ['GOOD AGAIN carcosa/data, was FAILED since 2026-11-22 04:00 UTC']);
     await stack.completeCommand('mi-carcosa', D22, 1);
     assert.equal((await stack.verdict({ due: D22 }))?.witness, 'manifest');
   });
@@ -628,13 +635,17 @@ describe('a command that ended', () => {
 describe('problems of several hosts and sets', () => {
   test('a success of somebody else, or of another set, ends nothing', async () => {
     const stack = await TestStack.of({ carcosa: { sets: ['data', 'etc'] }, purr: {} }, { nightly: NIGHTLY });
+    await stack.at('2026-11-20T04:00:20Z').dispatch(D20);
     await stack.goodRun(D20, { outcome: 'failed' });
     stack.messages();
     await stack.goodRun(D21, { host: 'purr' });
     await stack.goodRun(D21, { set: 'etc' });
     assert.deepEqual([stack.messages(), (await stack.problem('failed'))?.closed], [[], null]);
     await stack.goodRun(D21);
-    assert.deepEqual(stack.messages(), ['GOOD AGAIN carcosa/data, was FAILED since 2026-11-20 04:00 UTC']);
+    assert.deepEqual(await ends(stack), [
+      '2 MISSED since 2026-11-20 04:00 UTC: carcosa/etc, purr/data',
+      'GOOD AGAIN carcosa/data, was FAILED since 2026-11-20 04:00 UTC',
+    ]);
   });
   test('several problems of one set end with one notice', async () => {
     const stack = await TestStack.of();
@@ -642,7 +653,7 @@ describe('problems of several hosts and sets', () => {
     await stack.goodRun(D21, { type: 'full', recipients: ['F'.repeat(40)] });
     assert.equal(stack.messages().length, 2);
     await stack.goodRun(D22, { type: 'full' });
-    assert.deepEqual(stack.messages(), ['GOOD AGAIN carcosa/data, was FAILED since 2026-11-20 04:00 UTC']);
+    assert.deepEqual(await ends(stack), ['GOOD AGAIN carcosa/data, was FAILED since 2026-11-20 04:00 UTC']);
     assert.notEqual((await stack.problem('suspect'))?.closed?.told, null);
   });
 });

@@ -96,7 +96,57 @@ const SCENES: Record<string, Scene> = {
     },
     act: (stack) => audit(stack),
   },
+  'audit of a slot whose hosts nobody asked': {
+    begin: async () => {
+      const once = { full: 'cron(0 4 22 11 ? 2026)', deadline: '8h' };
+      const world = await hostsCalled('abcdefgh', {}, { once, other: once });
+      await world.at('2026-11-21T13:00:00Z').audit();
+      return world.at('2026-11-22T12:00:00Z');
+    },
+    act: (stack) => audit(stack),
+  },
+  'audit that tells of many missed runs, covers two, and repeats what is a day old': {
+    begin: async () => {
+      const world = await hostsCalled('abcdefgh', { z: { sets: ['data', 'etc'] } });
+      await world.at('2026-11-20T13:00:00Z').audit();
+      await world.at('2026-11-21T04:00:20Z').dispatch(D21);
+      for (const host of 'abcdefgh') await world.goodRun(D21, { host });
+      await world.goodRun(D21, { host: 'z', set: 'etc' });
+      await world.at('2026-11-21T12:00:00Z').audit();
+      await world.at('2026-11-22T04:00:20Z').dispatch(D22);
+      world.at('2026-11-22T04:20:00Z');
+      // Covered by its silence: etc of the same host. Covered by its own miss: that it fails.
+      await world.host('z').backUp({ slot: slot(D22), outcome: 'failed' });
+      world.messages();
+      return world.at('2026-11-22T12:00:00Z');
+    },
+    act: (stack) => audit(stack),
+  },
+  'audit that tells of many ends, one of which waits for its host': {
+    begin: async () => {
+      const world = await hostsCalled('abcdefgh');
+      await world.at('2026-11-20T13:00:00Z').audit();
+      await world.at('2026-11-21T04:00:20Z').dispatch(D21);
+      await world.goodRun(D21, { host: 'h', outcome: 'partial' });
+      await world.at('2026-11-21T12:00:00Z').audit();
+      await world.at('2026-11-22T04:00:20Z').dispatch(D22);
+      for (const host of 'abcdef') await world.goodRun(D22, { host, type: 'full' });
+      await world.goodRun(D22, { host: 'g', type: 'full', recipients: ['F'.repeat(40)] });
+      await world.goodRun(D22, { host: 'h', type: 'full' });
+      world.messages();
+      return world.at('2026-11-22T12:00:00Z');
+    },
+    act: (stack) => audit(stack),
+  },
 };
+
+function hostsCalled(
+  letters: string,
+  more: Record<string, { sets: string[] }> = {},
+  policies?: Record<string, { full: string; deadline: string }>,
+): Promise<TestStack> {
+  return TestStack.of({ ...Object.fromEntries([...letters].map((name) => [name, {}])), ...more }, policies);
+}
 
 function scene(prepare: (world: TestStack) => Promise<Published>): Scene {
   const runs = new WeakMap<TestStack, Published>();
@@ -117,6 +167,7 @@ function mortalStack(world: TestStack, life: Mortality): { stack: Stack; command
   const notifier: Notifier = {
     displayName: 'Offsite',
     publish: (one) => life.publication(problemsIn(one), () => world.notifier.publish(one)),
+    hasListener: (topic) => world.notifier.hasListener(topic),
   };
   const { clock, events, operator, memory } = world;
   return {
@@ -140,25 +191,39 @@ async function remains(world: TestStack): Promise<Record<string, unknown>> {
       ...document,
       ...{ judged: 0, at: key.includes('closed.json') ? 0 : document.at, commands: 0 },
       ...{ recorded: document.recorded !== null, told: document.told !== null },
+      spoken: document.spoken?.length,
     };
   }
   return found;
 }
 
-function problemsIn({ email }: { email: string }): string[] {
-  return [...email.matchAll(/alerts\/\S+?\.json/g)].map(([key]) => key);
+/** Keys of what a message tells of, by its last line; of a table by its rows; of a repeat what is a day old. */
+function problemsIn({ subject, email }: { subject: string; email: string }): string[] {
+  if (/ STILL /.test(subject)) {
+    const old = email.matchAll(/^([A-Z]+) (\w+)\/(\w+).*\n {2}since (\S+)/gm);
+    return [...old].flatMap(([, kind = '', host, set, since = '']) =>
+      since < '2026-11-22' ? [`alerts/${kind.toLowerCase()}.${set}.${host}.json`] : [],
+    );
+  }
+  const rows = [...email.matchAll(/^ {2}(\w+)\/(\w+) {2,}(?:since|was ([A-Z]+) since)/gm)];
+  const kind = /^Offsite: \d+ ([A-Z]+)/.exec(subject)?.[1] ?? '';
+  const named = rows.map(([, host, set, was]) => `alerts/${(was ?? kind).toLowerCase()}.${set}.${host}.json`);
+  return [...named, ...[...email.matchAll(/alerts\/\S+?\.json/g)].map(([key]) => key)];
 }
 
 /** What people were told, and how often: that a problem began, that it ended. Two ends may come in one message or two. */
 function told(world: TestStack): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const { subject, email } of world.notifier.take()) {
-    const facts = /GOOD AGAIN/.test(subject)
-      ? ['ended']
-      : /good again by now/.test(subject)
-        ? ['began', 'ended']
-        : ['began'];
-    for (const key of problemsIn({ email })) {
+  for (const message of world.notifier.take()) {
+    const { subject } = message;
+    const facts = / STILL /.test(subject)
+      ? ['repeated']
+      : /GOOD AGAIN/.test(subject)
+        ? ['ended']
+        : /good again by now/.test(subject)
+          ? ['began', 'ended']
+          : ['began'];
+    for (const key of problemsIn(message)) {
       for (const fact of facts) counts[`${key} ${fact}`] = (counts[`${key} ${fact}`] ?? 0) + 1;
     }
   }

@@ -134,6 +134,18 @@ describe('what is no longer watched', () => {
     assert.deepEqual(stack.messages(), ['no longer watched: carcosa, purr']);
   });
 
+  test('is mailed when somebody listens at last, and is no error until then', async () => {
+    const { stack, schedules } = await reconciled();
+    await stack.at('2026-11-20T12:00:00Z').apply(fleetFile({ carcosa: {} }, { weekly: WEEKLY, nightly: NIGHTLY }));
+    stack.notifier.deaf.add('alerts');
+    for (let day = 0; day < 2; day++) assert.deepEqual((await reconcile(stack.stack, schedules)).errors, []);
+    assert.deepEqual(stack.messages(), []);
+    stack.notifier.deaf.clear();
+    await reconcile(stack.stack, schedules);
+    await reconcile(stack.stack, schedules);
+    assert.deepEqual(stack.messages(), ['no longer watched: purr']);
+  });
+
   test('is mailed again rather than not at all where reconcile died after a rule', async () => {
     const { stack, schedules } = await dropped();
     let left = 1;

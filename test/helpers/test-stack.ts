@@ -5,7 +5,7 @@ import { instantText } from '../../contract/ids.ts';
 import { objectKey } from '../../contract/keys.ts';
 import { type Problem, type ProblemKind, problemKey, problemKind } from '../../contract/problem.ts';
 import { type Latest, latestKind, type Verdict, verdictKind } from '../../contract/verdict.ts';
-import { type Audited, audit } from '../../functions/audit.ts';
+import { type Audited, type AuditPorts, audit } from '../../functions/audit.ts';
 import { type Completed, complete } from '../../functions/complete.ts';
 import { type Dispatched, dispatch } from '../../functions/dispatch.ts';
 import { readDocument } from '../../functions/lib/documents.ts';
@@ -153,8 +153,8 @@ export class TestStack {
     return complete(this.#stack, { kind: 'command', node, policy, due: new Date(due), responseCode });
   }
 
-  audit(): Promise<Audited> {
-    return audit(this.#stack);
+  audit(ports?: AuditPorts): Promise<Audited> {
+    return audit(this.#stack, ports);
   }
 
   async latest(host = 'carcosa', set = 'data'): Promise<Latest | null> {

@@ -144,6 +144,13 @@ const byEveryFunction = (who: string): Attack[] => [
   { who, what: 'decrypts', action: 'kms:Decrypt', resource: arn('kms', 'key/1') },
   { who, what: 'changes the lifecycle', action: 's3:PutLifecycleConfiguration', resource: BUCKET },
   { who, what: 'tells another topic', action: 'sns:Publish', resource: arn('sns', 'other') },
+  { who, what: 'subscribes somebody', action: 'sns:Subscribe', resource: arn('sns', 'offsite-alerts') },
+  { who, what: 'changes who is told', action: 'sns:SetSubscriptionAttributes', resource: arn('sns', 'offsite-alerts') },
+  { who, what: 'changes a topic', action: 'sns:SetTopicAttributes', resource: arn('sns', 'offsite-alarms') },
+  ...(who === 'audit'
+    ? []
+    : [{ who, what: 'raises alarms', action: 'sns:Publish', resource: arn('sns', 'offsite-alarms') }]),
+  { who, what: 'reads dead letters', action: 'sqs:ReceiveMessage', resource: arn('sqs', 'offsite-dead-letters') },
   { who, what: 'takes dead letters away', action: 'sqs:DeleteMessage', resource: arn('sqs', 'offsite-dead-letters') },
   ...(who === 'dispatch'
     ? []

@@ -14,6 +14,8 @@ import { type Asked, askedBy, type RecordedCall } from '../stack/harness/recordi
 type Json = Record<string, unknown>;
 type Call = Pick<RecordedCall, 'principal' | 'action' | 'resources' | 'conditions'>;
 
+export const CONFIRMED = 'arn:aws:sns:eu-central-1:123456789012:topic:00000000-0000-0000-0000-000000000001';
+
 export class FakeAws {
   /** Who asks now; tests let one at a time. */
   principal = 'nobody';
@@ -23,6 +25,10 @@ export class FakeAws {
   readonly sent: { InstanceIds: string[]; Comment: string; Parameters: { payload: string[] } }[] = [];
   readonly published: URLSearchParams[] = [];
   readonly queued: Json[] = [];
+  /** Who has subscribed, to whatever topic: by default one mailbox that has confirmed. */
+  readonly subscriptions: { arn: string; protocol: string }[] = [{ arn: CONFIRMED, protocol: 'email' }];
+  /** Of the queue, which somebody has received and not deleted. */
+  received = 0;
   readonly emitted: Json[] = [];
   readonly rules = new Map<string, Json>();
   readonly targets = new Map<string, Json[]>();
@@ -80,6 +86,12 @@ export class FakeAws {
       conditions: { ...call.conditions, ...eventKeys(asked, input) },
     });
     if (service === 's3') return this.#passOn(incoming, response, body);
+    if (service === 'sns' && this.faults.get(call.action)?.length) {
+      const code = this.faults.get(call.action)?.shift();
+      const error = `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>no</Message></Error></ErrorResponse>`;
+      response.writeHead(403, { 'content-type': 'text/xml' }).end(error);
+      return;
+    }
     if (service === 'sns' || service === 'sts') {
       response.writeHead(200, { 'content-type': 'text/xml' }).end(this.#xml(asked, form));
       return;
@@ -113,8 +125,22 @@ export class FakeAws {
       this.published.push(form);
       return '<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>';
     }
+    if (action === 'sns:ListSubscriptionsByTopic') return this.#subscriptionsXml(form);
     const { UserId, Arn } = this.identity;
     return `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>${Arn}</Arn><UserId>${UserId}</UserId></GetCallerIdentityResult></GetCallerIdentityResponse>`;
+  }
+
+  #subscriptionsXml(form: URLSearchParams): string {
+    const start = Number(form.get('NextToken') ?? 0);
+    const members = this.subscriptions
+      .slice(start, start + this.pageSize)
+      .map(
+        ({ arn, protocol }) =>
+          `<member><TopicArn>${form.get('TopicArn')}</TopicArn><Protocol>${protocol}</Protocol><SubscriptionArn>${arn}</SubscriptionArn><Owner>1</Owner><Endpoint>somebody</Endpoint></member>`,
+      );
+    const end = start + this.pageSize;
+    const next = end < this.subscriptions.length ? `<NextToken>${end}</NextToken>` : '';
+    return `<ListSubscriptionsByTopicResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><ListSubscriptionsByTopicResult><Subscriptions>${members.join('')}</Subscriptions>${next}</ListSubscriptionsByTopicResult></ListSubscriptionsByTopicResponse>`;
   }
 
   #json({ action }: Asked, input: Json): Json {
@@ -139,6 +165,14 @@ export class FakeAws {
         const text = String(input.MessageBody);
         this.queued.push(JSON.parse(text) as Json);
         return { MessageId: '1', MD5OfMessageBody: createHash('md5').update(text).digest('hex') };
+      }
+      case 'sqs:GetQueueAttributes': {
+        const counts: Json = {
+          ApproximateNumberOfMessages: String(this.queued.length),
+          ApproximateNumberOfMessagesNotVisible: String(this.received),
+        };
+        const names = input.AttributeNames as string[];
+        return { Attributes: Object.fromEntries(names.map((name) => [name, counts[name]])) };
       }
       case 'events:PutEvents':
         this.emitted.push(...(input.Entries as Json[]));

@@ -193,6 +193,7 @@ describe('whatever the parameters are', () => {
         AlertEmail: 'me@example.org',
         AlertPhone: '+4917012345678',
         AlertDisplayName: 'Backups',
+        SmsAlarmUsd: 40,
         RetentionDays: 30,
         RetentionMode: 'COMPLIANCE',
         ComplianceConfirmed: 'yes',
@@ -233,21 +234,41 @@ describe('alarms', () => {
       ['offsite-alarms', 'email', undefined],
     ]);
     for (const [, { Properties }] of ofType('AWS::CloudWatch::Alarm')) {
+      assert.notEqual(Properties.ActionsEnabled, false);
       assert.deepEqual(Properties.AlarmActions, [`arn:aws:sns:${REGION}:${ACCOUNT}:offsite-alarms`]);
     }
   });
 
-  test('watch each function, the audit that does not run, and the dead-letter queue', () => {
+  test('and whatever goes to phones goes to mailboxes too: SNS drops SMS beyond its limit without a word', () => {
+    const both = { AlertEmail: 'a@b', AlertPhone: '+4917012345678' };
+    const subscriptions = Object.values(resolved(made.template, { parameters: both })).flatMap(
+      ({ Type, Properties }) => (Type === 'AWS::SNS::Subscription' ? [Properties] : []),
+    );
+    const [phone, ...others] = subscriptions.filter(({ Protocol }) => Protocol === 'sms');
+    assert.deepEqual(others, []);
+    const mailboxes = subscriptions.filter(
+      ({ Protocol, TopicArn }) => Protocol === 'email' && TopicArn === phone?.TopicArn,
+    );
+    assert.equal(mailboxes.length, 1);
+    assert.equal('FilterPolicy' in (mailboxes[0] ?? {}), false);
+  });
+
+  test('watch each function, the audit that does not run, the dead-letter queue, and what SNS does not deliver', () => {
     const names = ofType('AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties.AlarmName);
     assert.deepEqual(names.sort(), [
+      'offsite-alerts-undelivered',
       'offsite-audit-fails',
       'offsite-audit-silent',
       'offsite-complete-fails',
       'offsite-dead-letters',
       'offsite-dispatch-fails',
       'offsite-reconcile-fails',
+      'offsite-sms-spent',
     ]);
     assert.equal(properties('AuditSilent').TreatMissingData, 'breaching');
+    assert.deepEqual(properties('AlertsUndelivered').Dimensions, [{ Name: 'TopicName', Value: 'offsite-alerts' }]);
+    // The account's: a metric with a dimension would be that of one country or phone.
+    assert.deepEqual([properties('SmsSpent').Dimensions, Number(properties('SmsSpent').Threshold)], [undefined, 0.8]);
   });
 
   test('and verdicts are on a dashboard that CloudWatch can read', () => {

@@ -58,6 +58,15 @@ describe('the functions, with the real agent', () => {
     assert.deepEqual(attributes, ['critical', 'String', 'true', 'AWS.SNS.SMS.SMSType', 'String', 'Transactional']);
   });
 
+  test('show whoever watches from outside that they are alive', () => {
+    assert.deepEqual(played.heartbeats, ['GET /ping', 'GET /ping'], 'by each audit that ran without an error');
+  });
+
+  test('test the alerts on both topics', () => {
+    const { told } = played.answers.testedAlerts as { told: string[] };
+    assert.deepEqual(told, ['alerts', 'alarms']);
+  });
+
   test('tell programs of every verdict', () => {
     const [first] = played.aws.emitted;
     assert.deepEqual([first?.Source, first?.DetailType], ['offsite', 'Run Judged']);

@@ -5,6 +5,8 @@
 
 import { execFile } from 'node:child_process';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -36,6 +38,8 @@ const CONTEXT = {
 
 export interface Scenario {
   readonly aws: FakeAws;
+  /** What was asked of the heartbeat's URL. */
+  readonly heartbeats: readonly string[];
   readonly resources: Record<string, Resource>;
   /** What each step answered, by its name. */
   readonly answers: Readonly<Record<string, unknown>>;
@@ -78,8 +82,18 @@ export async function scenario(): Promise<Scenario> {
     aws.principal = 'nobody';
     return stdout;
   };
-  const answers = await playThrough({ aws, folder, bucket, fingerprint: operator.fingerprint, invoke, offsite });
-  return { aws, resources, answers };
+  const heartbeats: string[] = [];
+  const outside = createServer(({ method, url }, response) => {
+    heartbeats.push(`${method} ${url}`);
+    response.end();
+  });
+  await new Promise<void>((resolve) => outside.listen(0, '127.0.0.1', resolve));
+  const heartbeat = `http://127.0.0.1:${(outside.address() as AddressInfo).port}/ping`;
+  const { fingerprint } = operator;
+  const answers = await playThrough({ aws, folder, bucket, fingerprint, heartbeat, invoke, offsite });
+  outside.closeAllConnections();
+  outside.close();
+  return { aws, heartbeats, resources, answers };
 }
 
 interface Play {
@@ -87,11 +101,13 @@ interface Play {
   readonly folder: string;
   readonly bucket: string;
   readonly fingerprint: string;
+  /** URL. */
+  readonly heartbeat: string;
   readonly invoke: (name: Name, event: unknown) => Promise<unknown>;
   readonly offsite: (argv: string[], env?: Record<string, string>, principal?: string) => Promise<string>;
 }
 
-async function playThrough({ aws, folder, bucket, fingerprint, invoke, offsite }: Play) {
+async function playThrough({ aws, folder, bucket, fingerprint, heartbeat, invoke, offsite }: Play) {
   const url = `s3://${bucket}?region=${REGION}`;
   aws.identity = { UserId: USER_ID, Arn: `arn:aws:sts::${ACCOUNT}:assumed-role/offsite-host/${NODE}` };
   mkdirSync(join(folder, 'data'));
@@ -107,7 +123,7 @@ async function playThrough({ aws, folder, bucket, fingerprint, invoke, offsite }
   const minute = (ago: number) => new Date(Math.floor(now.getTime() / 60_000 - ago) * 60_000);
   const cron = (at: Date) => `cron(${at.getUTCMinutes()} ${at.getUTCHours()} * * ? *)`;
   const fleet = (hosts: object, policies: object) =>
-    ({ store: url, stack: 'offsite', recipients: [fingerprint], hosts, policies }) as never;
+    ({ store: url, stack: 'offsite', recipients: [fingerprint], hosts, policies, heartbeat }) as never;
   const carcosa = { node: NODE, sets: ['data', 'gated'] };
   const hosts = {
     carcosa,
@@ -158,6 +174,7 @@ async function playThrough({ aws, folder, bucket, fingerprint, invoke, offsite }
   await offsite(['backup', '--job', encodeJob({ ...job, deadline }), '--json'], asNode);
   answers.audited = await invoke('audit', {});
   answers.auditedAgain = await invoke('audit', {});
+  answers.testedAlerts = await invoke('audit', { testAlert: {} });
 
   for (const name of FUNCTIONS)
     answers[`${name}Refused`] = await invoke(name, name === 'audit' || name === 'reconcile' ? null : { foo: 1 });

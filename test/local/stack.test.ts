@@ -97,7 +97,7 @@ test('the full slot, then an incremental one, by the clock of the stack; nothing
   );
 });
 
-test('a host that is off misses its slot; one message then, and one when it is back', async () => {
+test('a host that is off misses its slot; one message then, one when it is back, and at seven the digest', async () => {
   const purr = hosts.get('purr');
   assert.ok(purr);
   purr.online = false;
@@ -108,10 +108,12 @@ test('a host that is off misses its slot; one message then, and one when it is b
   purr.online = true;
   const back = await until(7);
   assert.deepEqual(back.agents, ['carcosa 0', 'purr 0']);
-  assert.match(back.subjects.join(), /^GOOD AGAIN purr\/data, was MISSED since [^,]*$/);
+  const [good, ...others] = back.subjects;
+  assert.match(good ?? '', /^GOOD AGAIN purr\/data, was MISSED since [^,]*$/);
+  assert.deepEqual(others, ['Offsite digest: all well, 2 sets of 2 hosts']);
   const names = readdirSync(home.path('outbox'));
   assert.equal(names.filter((name) => name.endsWith('.sms.txt')).length, 1, 'the good news is no SMS');
-  assert.equal(names.filter((name) => name.endsWith('.email.txt')).length, 2);
+  assert.equal(names.filter((name) => name.endsWith('.email.txt')).length, 3);
 });
 
 test('a script that fails is named; when it is mended, that is told', async () => {

@@ -1,5 +1,5 @@
 /**
- * `npm run test:stack`: the real service, deployed by osls to an AWS that we did not write, and put through its paces. It
+ * `npm run test:stack [-- CASE…]`: the real service, deployed by osls to an AWS that we did not write, and put through its paces. It
  * needs no account, and but for the first `pip install` nothing of it leaves the machine.
  */
 
@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 /** Milliseconds; the whole of it is meant to take less than ten minutes. */
 const LIMIT = 12 * 60_000;
+/** The last test of all.stack.ts. */
+const LAST = 'everything is taken down';
 
 const began = performance.now();
 const counts = { passed: 0, failed: 0 };
@@ -19,7 +21,10 @@ const overdue = setTimeout(() => {
   process.exit(1);
 }, LIMIT);
 
-const tests = run({ files: [file], isolation: 'none', concurrency: 1 });
+/** By name, such as `orchestration`; all of them where none is named. What a case builds on is deployed either way. */
+const cases = process.argv.slice(2);
+const patterns = cases.length === 0 ? {} : { testNamePatterns: [...cases, LAST] };
+const tests = run({ files: [file], isolation: 'none', concurrency: 1, ...patterns });
 tests.on('test:pass', ({ name }) => {
   counts.passed++;
   endAfter(name);
@@ -36,7 +41,7 @@ tests.compose(new spec()).pipe(process.stdout);
 
 /** The runner itself waits for whatever may still be open; nothing is, that anybody needs. */
 function endAfter(name: string): void {
-  if (name !== 'everything is taken down') return;
+  if (name !== LAST) return;
   clearTimeout(overdue);
   setTimeout(() => {
     const seconds = Math.round((performance.now() - began) / 1000);

@@ -3,15 +3,20 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { SNSClient } from '@aws-sdk/client-sns';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { clientOptions } from '../../../functions/aws/clients.ts';
 import { SsmCommands } from '../../../functions/aws/commands.ts';
+import { DeadLetters } from '../../../functions/aws/dead-letters.ts';
+import { SnsNotifier } from '../../../functions/aws/notifier.ts';
 import { EventBridgeSchedules, ruleName, scheduleOfName } from '../../../functions/aws/schedules.ts';
 import { NodesRefused } from '../../../functions/ports/commands.ts';
+import { NobodyListens } from '../../../functions/ports/notifier.ts';
 import { removeSchedules } from '../../../functions/reconcile.ts';
 import OffsitePlugin from '../../../infra/plugin.ts';
-import { FakeClock } from '../../helpers/fake-clock.ts';
-import { FakeAws } from '../../infra/fake-aws.ts';
+import { FakeClock, MINUTE } from '../../helpers/fake-clock.ts';
+import { CONFIRMED, FakeAws } from '../../infra/fake-aws.ts';
 
 const NOW = '2026-11-21T04:00:00Z';
 const MADE_BY = { applied: NOW, sha256: 'a'.repeat(64) };
@@ -53,6 +58,11 @@ beforeEach(() => {
   aws.targets.clear();
   aws.faults.clear();
   aws.pageSize = 100;
+  aws.queued.length = 0;
+  aws.received = 0;
+  aws.published.length = 0;
+  aws.calls.length = 0;
+  aws.subscriptions.splice(0);
 });
 after(() => aws.close());
 
@@ -90,6 +100,102 @@ describe('commands', () => {
       send(['mi-1']),
       (error) => !(error instanceof NodesRefused) && String(error).includes('InvalidDocument'),
     );
+  });
+});
+
+describe('alerts', () => {
+  const topics = { alerts: 'arn:aws:sns:eu-central-1:123456789012:offsite-alerts', alarms: 'arn:aws:sns:…:alarms' };
+  const clock = new FakeClock(NOW);
+  const notifier = () => new SnsNotifier(new SNSClient(options()), { topics, displayName: 'Offsite', clock });
+  const message = { topic: 'alerts', subject: 'Offsite: MISSED', email: 'long', sms: 'short', critical: true } as const;
+  const subscribed = (...protocols: [protocol: string, arn: string][]) =>
+    aws.subscriptions.push(...protocols.map(([protocol, arn]) => ({ protocol, arn })));
+  const asked = () => aws.calls.filter(({ action }) => action === 'sns:ListSubscriptionsByTopic').length;
+
+  test('are not published while nobody, or nobody but phones, has confirmed', async () => {
+    const sns = notifier();
+    await assert.rejects(sns.publish(message), NobodyListens);
+    subscribed(['email', 'PendingConfirmation'], ['email', 'Deleted'], ['sms', CONFIRMED]);
+    await assert.rejects(sns.publish(message), NobodyListens);
+    assert.deepEqual([await sns.hasListener('alerts'), aws.published.length], [false, 0]);
+    subscribed(['email', CONFIRMED]);
+    await sns.publish(message);
+    assert.deepEqual([await sns.hasListener('alerts'), aws.published.length], [true, 1]);
+  });
+
+  test('are published to whoever confirmed on the last page', async () => {
+    aws.pageSize = 2;
+    subscribed(
+      ['email', 'PendingConfirmation'],
+      ['sms', CONFIRMED],
+      ['sms', CONFIRMED],
+      ['email', 'PendingConfirmation'],
+    );
+    const sns = notifier();
+    await assert.rejects(sns.publish(message), NobodyListens);
+    subscribed(['https', CONFIRMED]);
+    await sns.publish(message);
+    assert.equal(aws.published.length, 1);
+  });
+
+  test('believe for five minutes that somebody listens, and never that nobody does', async () => {
+    subscribed(['email', CONFIRMED]);
+    const sns = notifier();
+    await sns.publish(message);
+    aws.subscriptions.splice(0);
+    clock.advance(5 * MINUTE - 1);
+    await sns.publish(message);
+    assert.equal(asked(), 1);
+    clock.advance(1);
+    await assert.rejects(sns.publish(message), NobodyListens);
+    await assert.rejects(sns.publish(message), NobodyListens);
+    assert.deepEqual([asked(), aws.published.length], [3, 2]);
+  });
+
+  test('that nobody can be asked about are not published, and that is no answer', async () => {
+    aws.faults.set('sns:ListSubscriptionsByTopic', ['AuthorizationError']);
+    subscribed(['email', CONFIRMED]);
+    await assert.rejects(notifier().publish(message), (error) => !(error instanceof NobodyListens));
+    assert.equal(aws.published.length, 0);
+  });
+
+  test('go to the topic they are for, with a mail for whoever reads mails, also by SMS', async () => {
+    subscribed(['email', CONFIRMED]);
+    const sns = notifier();
+    await sns.publish({ ...message, topic: 'alarms' });
+    const [sent] = aws.published;
+    assert.equal(sent?.get('TopicArn'), topics.alarms);
+    assert.deepEqual(JSON.parse(sent?.get('Message') ?? ''), { default: 'long', email: 'long', sms: 'short' });
+    const alone = new SnsNotifier(new SNSClient(options()), { topics: {}, displayName: 'Offsite', clock });
+    await assert.rejects(alone.publish(message), /was not given the topic alerts/);
+  });
+
+  test('of 200 KB fit what a topic takes', async () => {
+    subscribed(['email', CONFIRMED]);
+    const email = 'carcosa/data 41 01234567\n'.repeat(8000);
+    await notifier().publish({ ...message, email });
+    const text = aws.published[0]?.get('Message') ?? '';
+    assert.ok(Buffer.byteLength(text) < 256 * 1024);
+    const sent = JSON.parse(text);
+    assert.deepEqual([sent.email, sent.default], [email, 'Offsite: MISSED\n\nshort\n']);
+  });
+});
+
+describe('dead letters', () => {
+  const letters = () =>
+    new DeadLetters(new SQSClient({ ...options(), useQueueUrlAsEndpoint: false }), 'https://sqs.example.org/1/letters');
+
+  test('are counted, those that somebody looks at included', async () => {
+    assert.equal(await letters().count(), 0);
+    await letters().send({ function: 'audit', reason: 'why', event: {} });
+    await letters().send({ function: 'audit', reason: 'why', event: {} });
+    aws.received = 3;
+    assert.equal(await letters().count(), 5);
+  });
+
+  test('that SQS says nothing of are not none', async () => {
+    aws.received = Number.NaN;
+    await assert.rejects(letters().count(), /does not say how many messages wait/);
   });
 });
 

@@ -3,15 +3,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type Problem, problemKey, problemKind } from '../../../contract/problem.ts';
+import { type Problem, problemKey, problemKind, problemPlace } from '../../../contract/problem.ts';
 import type { Verdict } from '../../../contract/verdict.ts';
 import {
+  covered,
+  coverOf,
   ended,
   endedByVerdict,
   marked,
   newestOf,
   type Recovery,
   recoveryOf,
+  repeated,
   type Trouble,
   troubleOf,
   untold,
@@ -39,6 +42,27 @@ describe('a problem', () => {
     assert.deepEqual(problemKind.parse(JSON.parse(JSON.stringify(problem)), 'x'), problem);
     assert.equal(problemKey(problem), 'alerts/missed.data.carcosa.json');
   });
+  test('is found by its key: a set’s, a host’s, a policy’s, the stack’s', () => {
+    const places = [
+      { kind: 'missed', host: 'carcosa.example', set: 'data', policy: null },
+      { kind: 'unknown-node', host: 'carcosa', set: null, policy: null },
+      { kind: 'not-dispatched', host: null, set: null, policy: '-nightly-' },
+      { kind: 'fleet-missing', host: null, set: null, policy: null },
+    ] as const;
+    for (const place of places) assert.deepEqual(problemPlace(problemKey(place)), place);
+    for (const key of ['alerts/odd.-.-.json', 'alerts/missed.json', 'latest/a/b.json'])
+      assert.equal(problemPlace(key), null);
+  });
+  test('of before causes and repeats were kept is still one', () => {
+    const { policy, under, repeats, spoken, ...old } = begin(1);
+    assert.deepEqual(problemKind.parse(JSON.parse(JSON.stringify(old)), 'x'), {
+      ...old,
+      policy,
+      under,
+      repeats,
+      spoken,
+    });
+  });
   test('is not changed by what is in it already', () => {
     assert.equal(withTrouble(begin(1), trouble(1), null, NOW), null);
     const grown = withTrouble(told(begin(1)), trouble(2), null, NOW) as Problem;
@@ -55,7 +79,7 @@ describe('a problem', () => {
       const incident = {
         policy: 'nightly',
         due: null,
-        run: null,
+        run: runOf(2),
         at: new Date(Date.parse(at(2)) + i * 1000).toISOString().replace('.000', ''),
       };
       problem = withTrouble(problem, trouble(2, { incident }), null, NOW) as Problem;
@@ -176,6 +200,118 @@ describe('a notice of being late', () => {
   });
 });
 
+describe('several late runs', () => {
+  const late = (day: number, before: Problem | null = null) =>
+    withTrouble(before, trouble(day, { kind: 'late' }), null, NOW) as Problem;
+  const judged = (problem: Problem | null, day: number) =>
+    endedByVerdict(problem, verdict({ run: runOf(day), at: at(day), outcome: 'failed' }), NOW) as Problem;
+
+  test('end when each has a verdict, in whatever order', () => {
+    for (const [one, other] of [
+      [1, 2],
+      [2, 1],
+    ] as const) {
+      const both = told(late(2, late(1)));
+      const half = judged(both, one);
+      assert.deepEqual([half.closed, half.began.run, half.further], [null, runOf(other), []]);
+      assert.equal(judged(half, one), null);
+      assert.notEqual(judged(half, other).closed, null);
+    }
+  });
+  test('that were told while one of them was judged are marked all the same', () => {
+    const both = late(2, late(1));
+    assert.equal(untold(marked(judged(both, 1), both, NOW) as Problem), null);
+  });
+  test('after an end that nobody heard of are about the new one alone', () => {
+    const accepted = endedByVerdict(told(late(1)), verdict({ run: runOf(1), at: at(1), accepted: true }), NOW);
+    const again = late(2, accepted);
+    assert.deepEqual([again.closed, again.began.run, again.further, untold(again)], [null, runOf(2), [], null]);
+  });
+});
+
+describe('a run that could not be judged', () => {
+  const unjudged = (day: number) => told(withTrouble(null, trouble(day, { kind: 'unjudged' }), null, NOW) as Problem);
+  test('ends with its verdict, or with that of a later one', () => {
+    assert.equal(endedByVerdict(unjudged(3), verdict({ at: at(2), run: runOf(2), outcome: 'complete' }), NOW), null);
+    for (const day of [3, 4]) {
+      const good = endedByVerdict(unjudged(3), verdict({ at: at(day), run: runOf(day), accepted: true }), NOW);
+      assert.deepEqual([good?.closed?.run, untold(good as Problem)], [runOf(day), 'end']);
+    }
+    const bad = endedByVerdict(unjudged(3), verdict({ outcome: 'missed' }), NOW);
+    assert.deepEqual([bad?.closed?.run, untold(bad as Problem)], [null, null]);
+  });
+});
+
+describe('a problem that is told with another', () => {
+  const POLICY = 'alerts/not-dispatched.-.nightly.json';
+  const notAsked = { reasons: [{ code: 'not-asked', text: 'not asked' }], under: POLICY };
+  const begun = () => withTrouble(null, trouble(1, notAsked), null, NOW) as Problem;
+
+  test('has no beginning to tell, and ends without a notice', () => {
+    assert.deepEqual([begun().under, untold(begun())], [POLICY, null]);
+    const over = end(begun(), 2);
+    assert.deepEqual([untold(over), over.closed?.told], [null, NOW]);
+    // Once it is over, the next one is new.
+    const next = withTrouble(over, trouble(3), null, NOW) as Problem;
+    assert.deepEqual([next.began.due, next.under, untold(next)], [at(3), null, 'beginning']);
+  });
+  test('is told when it is added to by what the other does not cover, with the new reason', () => {
+    const grown = withTrouble(begun(), trouble(2, notAsked), null, NOW) as Problem;
+    assert.deepEqual([grown.furtherCount, untold(grown)], [1, null]);
+    const asked = withTrouble(grown, trouble(3), null, NOW) as Problem;
+    assert.deepEqual([asked.under, untold(asked), asked.reasons[0]?.code], [null, 'beginning', 'busy']);
+  });
+  test('is under the policy that left it unasked last', () => {
+    const other = 'alerts/not-dispatched.-.weekly.json';
+    const grown = withTrouble(begun(), trouble(2, { ...notAsked, under: other }), null, NOW) as Problem;
+    assert.deepEqual([grown.under, untold(grown)], [other, null]);
+  });
+  test('by its host’s silence is covered as long as it is silent', () => {
+    const silent = [{ code: 'never-started', text: 'never started' }];
+    const own = withTrouble(null, trouble(1, { reasons: silent }), null, NOW) as Problem;
+    const one = covered(own, own, 'alerts/missed.etc.carcosa.json') as Problem;
+    assert.equal(coverOf(one), 'silence');
+    assert.equal(untold(withTrouble(one, trouble(2, { reasons: silent }), null, NOW) as Problem), null);
+    assert.equal(untold(withTrouble(one, trouble(2, notAsked), null, NOW) as Problem), null);
+    assert.equal(untold(withTrouble(one, trouble(2), null, NOW) as Problem), 'beginning');
+  });
+  test('by another of its set stays so, whatever else of its kind comes', () => {
+    const own = withTrouble(null, trouble(1, { kind: 'failed' }), null, NOW) as Problem;
+    const one = covered(own, own, 'alerts/missed.data.carcosa.json') as Problem;
+    assert.equal(coverOf(one), 'set');
+    assert.equal(untold(withTrouble(one, trouble(2, { kind: 'failed' }), null, NOW) as Problem), null);
+  });
+  test('is not covered once it was told, has ended, or is another one by now', () => {
+    const own = begin(1);
+    for (const current of [told(own), end(own, 2), begin(2), null]) assert.equal(covered(current, own, POLICY), null);
+    assert.equal(covered({ ...own, under: POLICY }, own, POLICY), null);
+    const after = told({ ...own, under: POLICY });
+    assert.deepEqual([after.under, untold(after)], [null, null]);
+  });
+});
+
+describe('what was said about a problem', () => {
+  test('is kept over all problems of its document, the last eight', () => {
+    let problem = told(begin(1));
+    assert.deepEqual(problem.spoken, [NOW]);
+    problem = told(end(problem, 2));
+    const next = withTrouble(problem, trouble(3), recovery(2), NOW) as Problem;
+    assert.deepEqual([next.spoken, next.repeats], [[NOW, NOW], 0]);
+    let one = told(next);
+    for (let i = 1; i <= 9; i++) one = repeated(one, one, i, NOW) as Problem;
+    assert.deepEqual([one.spoken.length, one.repeats], [8, 9]);
+  });
+  test('is nothing where it was marked without a message', () => {
+    const silent = marked(begin(1), begin(1), NOW, { silently: true }) as Problem;
+    assert.deepEqual([silent.told, silent.spoken], [NOW, []]);
+  });
+  test('is no repeat once it has ended, is another one, or was repeated by somebody else', () => {
+    const one = told(begin(1));
+    for (const current of [null, end(one, 2), told(begin(2)), { ...one, repeats: 1 }])
+      assert.equal(repeated(current, one, 1, NOW), null);
+  });
+});
+
 describe('what a verdict means', () => {
   const reason = (code: string) => [{ code, text: code }];
   test('complete and operator-accepted runs are no trouble', () => {
@@ -195,6 +331,11 @@ describe('what a verdict means', () => {
   test('a node that could not be asked is the problem of the host, and one for all its sets', () => {
     const found = troubleOf(verdict({ outcome: 'missed', reasons: reason('unknown-node') }));
     assert.deepEqual([found?.kind, found?.set, found?.incident.run], ['unknown-node', null, null]);
+  });
+  test('a run that nobody asked for is told with its policy', () => {
+    const found = troubleOf(verdict({ outcome: 'missed', reasons: reason('not-asked') }));
+    assert.deepEqual([found?.kind, found?.under], ['missed', 'alerts/not-dispatched.-.nightly.json']);
+    assert.equal(troubleOf(verdict({ outcome: 'missed', reasons: reason('busy') }))?.under, undefined);
   });
   test('accepted runs are recoveries; good ones are complete or the operator said so', () => {
     assert.equal(recoveryOf(verdict({ outcome: 'suspect' })), null);

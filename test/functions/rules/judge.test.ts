@@ -42,11 +42,13 @@ function good(change: (manifest: Manifest) => Manifest = (same) => same): RunFac
   for (const [, key, size, sha256] of manifest.keyObjects) objects.set(key, { size, sha256 });
   const head = { prefix: manifest.prefix, run: first.run, sequence: 1 };
   return {
-    host: { name: 'carcosa', pin: null, recipients: [DEFAULT_RECIPIENT] },
+    host: { name: 'carcosa', pin: null, recipients: [DEFAULT_RECIPIENT], mindsAnomalies: true },
     slot: { due: DUE, deadline: DEADLINE },
     manifest: { state: 'valid', manifest, signer, uncertified: null, received: RECEIVED },
     ledger: { head, predecessor: head, rivals: [] },
-    record: { run: first.run, bytes: first.manifest.counts.bytes },
+    before: { run: first.run, files: 100, bytes: first.manifest.counts.bytes, isWhole: true },
+    recent: [],
+    doubted: null,
     base: 'accepted',
     configHash: manifest.configHash,
     objects,
@@ -282,7 +284,8 @@ describe('judge', () => {
     const ofBytes = (bytes: number, gates: Manifest['gates'] = []) =>
       good((manifest) => ({ ...manifest, gates, counts: { ...manifest.counts, bytes } }));
     test('less than half of the record is suspect; half is not', () => {
-      assert.match(trips(ofBytes(499_999), 'shrink', 'suspect'), /499999 bytes.*1000000/);
+      assert.match(trips(ofBytes(499_000), 'shrink', 'suspect'), /499 kB.*1\.0 MB/);
+      trips(ofBytes(499_999), 'shrink', 'suspect');
       assert.equal(judge(ofBytes(500_000)).outcome, 'complete');
     });
     test('where the host could compare by its own config, its gate rules', () => {
@@ -291,8 +294,9 @@ describe('judge', () => {
       trips(ofBytes(10, [{ ...gate, expected: 900, ok: false }]), 'gate', 'suspect');
     });
     test('without a record there is nothing to compare with, and an empty record is no measure', () => {
-      assert.equal(judge({ ...ofBytes(0), record: null }).outcome, 'complete');
-      assert.equal(judge({ ...ofBytes(0), record: { run: first.run, bytes: 0 } }).outcome, 'complete');
+      assert.equal(judge({ ...ofBytes(0), before: null }).outcome, 'complete');
+      const empty = { run: first.run, files: 0, bytes: 0, isWhole: true };
+      assert.equal(judge({ ...ofBytes(0), before: empty }).outcome, 'complete');
     });
   });
 

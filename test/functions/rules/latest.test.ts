@@ -39,6 +39,7 @@ function verdict(sequence: number, more: Partial<Verdict> = {}): Verdict {
     storedBytes: 1,
     bytes: sequence * 100,
     files: 1,
+    change: { changedFiles: 1, replacedFiles: sequence % 3, replacedBytes: (sequence * 7) % 5, objectBytes: 1 },
     ...more,
   };
 }
@@ -121,6 +122,14 @@ describe('latest', () => {
       sequences(after(verdict(5), verdict(1, { ...SUSPECT, prefix: 'AROB:mi-1', received: at(9) }), next)),
       [2, 2, 2],
     );
+  });
+  test('the last run with unusual content is remembered, whatever it came to, until the ledger is another', () => {
+    const unusual = (code: string) => ({ ...SUSPECT, reasons: [{ code, text: 'x' }] });
+    const latest = after(verdict(1), verdict(3, unusual('changed')), verdict(2, unusual('compressibility')));
+    assert.deepEqual(latest?.doubted, { run: runOf(3), sequence: 3 });
+    assert.deepEqual(after(verdict(1, unusual('shrink')))?.doubted, null);
+    const fresh = verdict(1, { prefix: 'AROB:mi-1', received: at(9) });
+    assert.equal(latestAfter(latest, fresh)?.doubted, null);
   });
   test('the newest accepted run is that of the newest time, not of the highest sequence', () => {
     const manual = verdict(3, { at: at(1) });

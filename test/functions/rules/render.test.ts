@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { OffsiteError } from '../../../contract/errors.ts';
 import {
   type Incident,
   PROBLEM_KINDS,
@@ -13,12 +14,17 @@ import {
 import type { Latest, Reason } from '../../../contract/verdict.ts';
 import { ALERT_CODES } from '../../../functions/rules/codes.ts';
 import { type Message, renderProblem, renderRecovery, type View } from '../../../functions/rules/render.ts';
+import { renderBeginnings, renderEnds } from '../../../functions/rules/render-groups.ts';
+import { renderRepeat } from '../../../functions/rules/render-repeat.ts';
 import {
   busy,
   commandFailed,
   neverFinished,
   neverStarted,
   stillRunning,
+  troubleOfNotDispatched,
+  troubleOfNotJudged,
+  troubleOfUnjudged,
   unknownNode,
 } from '../../../functions/rules/trouble.ts';
 import { age, nameIn, quoted } from '../../../functions/rules/words.ts';
@@ -49,14 +55,16 @@ const view: View = {
   now: new Date('2026-11-21T12:01:00Z'),
   displayName: 'Offsite',
   store: 's3://my-backups',
-  good: [{ set: 'data', run: good }],
+  goodOf: ({ host }) => (host === null ? [] : [{ set: 'data', run: good }]),
 };
+const withGood = (runs: ReturnType<View['goodOf']>): View => ({ ...view, goodOf: () => runs });
 
 function problem(kind: ProblemKind, reasons: Reason[], more: Partial<Problem> = {}): Problem {
   return {
     type: problemKind.type,
     format: 1,
-    ...{ kind, host: 'carcosa', set: 'data', began: SLOT, reasons, recorded: '2026-11-21T12:01:00Z', told: null },
+    ...{ kind, host: 'carcosa', set: 'data', policy: null, began: SLOT, reasons },
+    ...{ recorded: '2026-11-21T12:01:00Z', told: null, under: null, repeats: 0, spoken: [] },
     ...{ further: [], furtherCount: 0, closed: null },
     ...more,
   };
@@ -69,6 +77,86 @@ const ENDED = {
   told: null,
 };
 
+const ofStack = (kind: ProblemKind, words: string, more: Partial<Problem> = {}) =>
+  problem(kind, [text(kind, words)], { host: null, set: null, began: STACK, ...more });
+const notDispatched = (more: Partial<Problem> = {}): Problem => {
+  const slot = { policy: 'nightly', due: new Date(SLOT.at), deadline: DEADLINE };
+  const { reasons, incident } = troubleOfNotDispatched(slot, { notAsked: 4850, asked: 5000, isClaimed: true });
+  const of = { host: null, set: null, policy: 'nightly', began: incident };
+  return problem('not-dispatched', [...reasons], { ...of, ...more });
+};
+
+/** What no single host is to blame for. */
+const OF_THE_STACK: Record<string, () => Message> = {
+  unjudged: () => {
+    const asked = { host: 'carcosa', node: 'mi-1', set: 'data', run: RUN };
+    const error = new OffsiteError('store-denied', `runs/AROAEXAMPLE:mi-1/data/${RUN}/: access denied`);
+    const { reasons } = troubleOfUnjudged({ policy: 'nightly', due: new Date(SLOT.at) }, asked, error);
+    return renderProblem(problem('unjudged', [...reasons]), view);
+  },
+  'not-dispatched': () => renderProblem(notDispatched(), view),
+  'not-dispatched-good-again': () => renderRecovery([notDispatched({ closed: { ...ENDED, run: null } })], view),
+  'not-judged': () => {
+    const { reasons, incident } = troubleOfNotJudged({ policy: 'nightly', due: new Date(SLOT.at) }, 4980);
+    return renderProblem(problem('not-judged', [...reasons], { host: null, set: null, began: incident }), view);
+  },
+  'dead-letters': () =>
+    renderProblem(
+      ofStack('dead-letters', '3 events that no function could deal with wait in the dead-letter queue'),
+      view,
+    ),
+  'no-subscriber': () =>
+    renderProblem(ofStack('no-subscriber', 'nobody but phones has confirmed a subscription to the topic alerts'), view),
+};
+
+/** Missed runs of so many hosts. */
+const many = (count: number, more: Partial<Problem> = {}): Problem[] =>
+  Array.from({ length: count }, (_, i) =>
+    problem('missed', [neverStarted(`mi-${i}`, DEADLINE)], { host: `web-${String(i).padStart(4, '0')}`, ...more }),
+  );
+const ofMixedKinds = (): Problem[] => [
+  problem('missed', [neverStarted('mi-1', DEADLINE)], { furtherCount: 5, told: '2026-11-21T12:01:00Z' }),
+  problem('failed', [commandFailed(127)], { host: 'purr', set: 'etc', told: '2026-11-22T12:01:00Z' }),
+  notDispatched({ told: '2026-11-22T12:01:00Z', furtherCount: 1 }),
+];
+
+/** What is told together. */
+const OF_MANY: Record<string, () => Message> = {
+  'several-missed': () =>
+    renderBeginnings(
+      [
+        problem('missed', [neverStarted('mi-1', DEADLINE)]),
+        problem('missed', [busy(GOOD, '2026-11-20T04:17:00Z')], { host: 'purr', set: 'etc' }),
+        problem('missed', [neverStarted('mi-3', DEADLINE)], { host: 'third', closed: ENDED }),
+      ],
+      view,
+    ),
+  'many-missed': () =>
+    renderBeginnings([...many(11), problem('missed', [busy(GOOD, null)], { host: 'purr', set: 'etc' })], view),
+  'many-late': () =>
+    renderBeginnings(
+      many(6).map((one) => ({ ...one, kind: 'late', reasons: [stillRunning(STARTED, ALIVE, DEADLINE)] })),
+      view,
+    ),
+  'several-good-again': () =>
+    renderEnds(
+      [
+        problem('missed', [neverStarted('mi-1', DEADLINE)], { furtherCount: 6, closed: ENDED }),
+        problem('failed', [commandFailed(1)], { host: 'purr', set: 'etc', closed: ENDED }),
+        notDispatched({ closed: { ...ENDED, run: null } }),
+      ],
+      view,
+    ),
+  'many-good-again': () => renderEnds(many(7, { closed: ENDED }), view),
+  'repeat-of-many': () =>
+    renderRepeat([...ofMixedKinds(), ...many(20, { told: SLOT.at })], {
+      ...view,
+      now: new Date('2026-11-28T12:01:00Z'),
+    }),
+  'repeat-of-one': () => renderRepeat(ofMixedKinds().slice(0, 1), { ...view, now: new Date('2026-11-28T12:01:00Z') }),
+  'repeat-of-several': () => renderRepeat(ofMixedKinds(), { ...view, now: new Date('2026-11-28T12:01:00Z') }),
+};
+
 /** One message for each thing that can go wrong. */
 const MESSAGES: Record<string, () => Message> = {
   'missed-never-started': () =>
@@ -76,7 +164,7 @@ const MESSAGES: Record<string, () => Message> = {
   'missed-busy': () => renderProblem(problem('missed', [busy(GOOD, '2026-11-20T04:17:00Z')]), view),
   'missed-never-finished': () => renderProblem(problem('missed', [neverFinished(STARTED, ALIVE)]), view),
   'missed-no-good-backup': () =>
-    renderProblem(problem('missed', [neverStarted('mi-1', DEADLINE)]), { ...view, good: [{ set: 'data', run: null }] }),
+    renderProblem(problem('missed', [neverStarted('mi-1', DEADLINE)]), withGood([{ set: 'data', run: null }])),
   'missed-and-good-again': () =>
     renderProblem(problem('missed', [neverStarted('mi-1', DEADLINE)], { closed: ENDED }), view),
   late: () => renderProblem(problem('late', [stillRunning(STARTED, ALIVE, DEADLINE)]), view),
@@ -194,10 +282,10 @@ const MESSAGES: Record<string, () => Message> = {
       { set: 'etc', run: good },
       { set: 'var', run: null },
     ];
-    return renderProblem(problem('unknown-node', reasons, { set: null, began: { ...SLOT, run: null } }), {
-      ...view,
-      good: sets,
-    });
+    return renderProblem(
+      problem('unknown-node', reasons, { set: null, began: { ...SLOT, run: null } }),
+      withGood(sets),
+    );
   },
   'fleet-missing': () =>
     renderProblem(
@@ -206,17 +294,14 @@ const MESSAGES: Record<string, () => Message> = {
         set: null,
         began: STACK,
       }),
-      { ...view, good: [] },
+      view,
     ),
   'fleet-invalid': () => {
     const why = text(
       'fleet-invalid',
       'config/fleet/20261121T113000Z-0123456789abcdef0123456789abcdef.json: it is empty: without hosts and policies nothing is ever backed up',
     );
-    return renderProblem(problem('fleet-invalid', [why], { host: null, set: null, began: STACK }), {
-      ...view,
-      good: [],
-    });
+    return renderProblem(problem('fleet-invalid', [why], { host: null, set: null, began: STACK }), view);
   },
   'recovery-missed': () =>
     renderRecovery([problem('missed', [neverStarted('mi-1', DEADLINE)], { closed: ENDED })], view),
@@ -235,8 +320,10 @@ const MESSAGES: Record<string, () => Message> = {
   'recovery-fleet': () =>
     renderRecovery(
       [problem('fleet-missing', [], { host: null, set: null, began: STACK, closed: { ...ENDED, run: null } })],
-      { ...view, good: [] },
+      view,
     ),
+  ...OF_THE_STACK,
+  ...OF_MANY,
   'odd-store-url': () =>
     renderProblem(problem('suspect', [text('name', 'x')]), {
       ...view,
@@ -273,7 +360,8 @@ describe('messages', () => {
   });
 
   test('the commands in them are those of the command line', () => {
-    const real = /^offsite (backup( full)? --set|(runs|ls|accept|verify|check) .*--store|trust \S+ --fingerprint) /;
+    const real =
+      /^offsite (backup --set \S+|(runs|ls|accept|verify) .*--store .*|trust \S+ --fingerprint .*|fleet (run \S+( full)?( --set \S+)?( --wait)?|status|discover|subscribe --email ADDRESS) --store \S+|fleet (status|apply fleet.yml)) ?$/;
     for (const message of Object.values(MESSAGES)) {
       for (const [, command] of message().email.matchAll(/^ {4}(\S.*)$/gm)) assert.match(`${command} `, real);
     }
@@ -287,6 +375,44 @@ describe('messages', () => {
         assert.ok(!subject.includes('-missing:') && !subject.endsWith(': '), subject);
       }
     }
+  });
+
+  test('about five thousand of the longest names they can still be sent, and say how many more there are', () => {
+    const long = many(5000).map((one, i) => ({
+      ...one,
+      host: `${String(i).padStart(4, '0')}${'h'.repeat(59)}`,
+      set: 's'.repeat(32),
+      reasons: [text('command', 'x'.repeat(2000), { brief: 'b'.repeat(80) })],
+      furtherCount: i,
+    }));
+    const messages = {
+      beginnings: renderBeginnings(long, view),
+      ends: renderEnds(
+        long.map((one) => ({ ...one, closed: ENDED })),
+        view,
+      ),
+      repeat: renderRepeat(long, view),
+    };
+    for (const [name, message] of Object.entries(messages)) {
+      assertSendable(message, view.displayName);
+      // SNS takes 256 KB, and the mail is in what it takes twice.
+      assert.ok(Buffer.byteLength(JSON.stringify([message.email, message.email])) < 250_000, name);
+      assert.match(message.email, /and 4600 more: offsite fleet status --store s3:/, name);
+      assert.match(message.subject, /^Offsite: 5000 \S.* since 2026-11-21 04:00 UTC: \S/, name);
+    }
+    assert.ok(messages.beginnings.critical && !messages.ends.critical && !messages.repeat.critical);
+  });
+
+  test('one to five problems get their reasons and what to type, more of them a row', () => {
+    for (const count of [2, 5]) {
+      const { email } = renderBeginnings(many(count), view);
+      assert.equal(email.match(/never started: nothing came from node/g)?.length, count);
+      assert.equal(email.match(/offsite fleet run web-000\d --set data/g)?.length, count);
+      assert.equal(email.match(/alerts\/missed\.data\.web-000\d\.json/g)?.length, count);
+    }
+    const { email } = renderBeginnings(many(6), view);
+    assert.equal(email.match(/^ {2}web-000\d\/data {2}since 2026-11-21 04:00 UTC {2}never started$/gm)?.length, 6);
+    assert.equal(email.match(/offsite fleet run/g)?.length, 1);
   });
 
   test('whatever the names and reasons are, they can be sent, and name host, set and time', () => {

@@ -201,8 +201,16 @@ export function orchestration(deployed: () => Promise<DeployedStack>): void {
       hosts.ghost.online = true;
       writeScript(hosts.beta, DUMP);
       await backUpNow(stack, ['beta', 'ghost']);
+      for (const problem of ['failed.data.beta', 'missed.data.ghost']) {
+        await waitFor(`the end of ${problem}`, async () => {
+          const found = await stack.document<{ closed: object | null }>(`alerts/${problem}.json`);
+          return found?.closed ?? null;
+        });
+      }
+      // Ends are audit's to tell, all of one pass in one notice.
+      await stack.invoke('audit');
       for (const host of ['beta', 'ghost']) {
-        const isGood = ({ subject }: Mail) => /good again/i.test(subject) && subject.includes(host);
+        const isGood = ({ subject, email }: Mail) => /good again/i.test(subject) && email.includes(host);
         await stack.mail(`${host} is good again`, isGood);
       }
     });

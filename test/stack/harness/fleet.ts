@@ -15,14 +15,16 @@ interface EnrolOptions {
   readonly name: string;
   readonly node: string;
   readonly agentVersion?: string;
-  /** A host script that fails, in set `data`. */
+  /** Set `data` alone, unless they are named. All have the same paths and script. */
+  readonly sets?: readonly string[];
+  /** Of the host's one script, in each of its sets. */
   readonly script?: string;
 }
 
-/** A host that SSM knows, with its own role session, the agent and a config with the set `data`. */
+/** A host that SSM knows, with its own role session, the agent and a config. */
 export async function enrol(stack: DeployedStack, options: EnrolOptions): Promise<SimulatedHost> {
   const { world } = stack;
-  const { name, node, agentVersion, script } = options;
+  const { name, node, agentVersion, script, sets = ['data'] } = options;
   const host = knownToSsm(stack, node, agentVersion);
   await renewCredentials(stack, host);
   const data = join(host.root, 'srv/data');
@@ -42,7 +44,10 @@ export async function enrol(stack: DeployedStack, options: EnrolOptions): Promis
   const identity = join(state, 'identity');
   writeFileSync(
     host.config,
-    stringify({ host: name, store, recipients: [recipient], identity, state, sets: { data: set } }),
+    stringify({
+      ...{ host: name, store, recipients: [recipient], identity, state },
+      sets: Object.fromEntries(sets.map((one) => [one, set])),
+    }),
   );
   return host;
 }
@@ -78,7 +83,7 @@ export async function trust(stack: DeployedStack, nodes: readonly string[]): Pro
 /** Puts a fleet file into force that was applied at `applied`, which may be past. */
 export async function applyFleet(
   stack: DeployedStack,
-  fleet: { hosts: Record<string, Json>; policies: Record<string, Json> },
+  fleet: { hosts: Record<string, Json>; policies: Record<string, Json>; digest?: string; heartbeat?: string },
   applied: Date,
 ): Promise<void> {
   const { fingerprint } = stack.world.operator;

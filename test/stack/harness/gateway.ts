@@ -7,7 +7,9 @@ import { appendFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse, request as sendOn } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Asked, askedBy, functionOf, keyIdOf, type RecordedCall, type SeenRequest } from './recording.ts';
+import { StoreClock } from './store-clock.ts';
 
 /** Answers a request in the emulator's stead; null where it is not its affair. */
 export type StandIn = (asked: Asked, request: SeenRequest) => Promise<{ status: number; body: object } | null>;
@@ -25,9 +27,20 @@ export interface Fault {
   readonly does: { readonly status: number; readonly code: string } | ((key: string) => Reaction);
 }
 
+/** Requests that take so much longer than the emulator does, as over a network. */
+export interface Latency {
+  readonly principal: RegExp;
+  readonly action: RegExp;
+  readonly milliseconds: number;
+}
+
 export class Gateway {
   readonly calls: RecordedCall[] = [];
   readonly faults: Fault[] = [];
+  latency: Latency | null = null;
+  readonly storeClock = new StoreClock();
+  /** Requests under way, and when the last one began or ended, by principal. */
+  readonly #activity = new Map<string, { open: number; last: number }>();
   /** Principals by access key, learned from the sessions that STS gives out. */
   readonly #sessions = new Map<string, string>();
   readonly #server: Server;
@@ -63,6 +76,17 @@ export class Gateway {
     this.#standIn = standIn;
   }
 
+  /** Resolves once this principal has asked for nothing for so many milliseconds. Throws where it goes on for a minute. */
+  async still(principal: string, milliseconds: number): Promise<void> {
+    const isBusy = () => {
+      const { open, last } = this.#activity.get(principal) ?? { open: 0, last: Number.NEGATIVE_INFINITY };
+      return open > 0 || performance.now() - last < milliseconds;
+    };
+    for (const until = performance.now() + 60_000; isBusy(); await sleep(50)) {
+      if (performance.now() > until) throw new Error(`${principal} went on asking for a minute`);
+    }
+  }
+
   async close(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -74,12 +98,18 @@ export class Gateway {
     const request = { method, url: new URL(url, 'http://gateway'), headers, body: await buffer(incoming) };
     const asked = askedBy(request);
     const principal = this.#principalOf(request);
+    using _ = this.#busy(principal);
     const fault = asked === null ? null : this.#takeFault(asked, principal);
     const reaction = typeof fault === 'function' ? fault(keyIdOf(request)) : (fault ?? 'pass');
     if (reaction === undefined) return;
     const refused = reaction === 'pass' ? null : refusal(asked?.service ?? '', reaction);
+    const { latency } = this;
+    if (asked !== null && latency?.principal.test(principal) === true && latency.action.test(asked.action)) {
+      await sleep(latency.milliseconds);
+    }
     const stood = refused ?? (asked === null ? null : await this.#standInsAnswer(asked, request));
-    const answer = stood ?? (await this.#passOn(request, url, rawHeaders));
+    const given = stood ?? (await this.#passOn(request, url, rawHeaders));
+    const answer = asked?.service === 's3' ? this.storeClock.dated(request, given) : given;
     if (asked !== null) this.#record(asked, principal, answer.status);
     if (asked?.action.startsWith('sts:Assume') === true) this.#learn(answer.body.toString('utf8'));
     const { status, headers: answered, body } = answer;
@@ -128,6 +158,20 @@ export class Gateway {
     fault.times = (fault.times ?? 1) - 1;
     if (fault.times === 0) this.faults.splice(this.faults.indexOf(fault), 1);
     return fault.does;
+  }
+
+  /** Until it is disposed of, this principal is at work. */
+  #busy(principal: string): Disposable {
+    const activity = this.#activity.get(principal) ?? { open: 0, last: 0 };
+    this.#activity.set(principal, activity);
+    activity.open++;
+    activity.last = performance.now();
+    return {
+      [Symbol.dispose]: () => {
+        activity.open--;
+        activity.last = performance.now();
+      },
+    };
   }
 
   #principalOf(request: SeenRequest): string {

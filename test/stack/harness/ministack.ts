@@ -25,8 +25,16 @@ export interface Ministack {
 
 const READY_WITHIN = 60_000;
 
-/** `gateway`: the endpoint that Lambdas are given for AWS. `folder`: for its log and its own temporary files. */
-export async function startMinistack(gateway: string, folder: string): Promise<Ministack> {
+interface MinistackOptions {
+  /** The endpoint that Lambdas are given for AWS. */
+  readonly gateway: string;
+  /** For its log and its own temporary files. */
+  readonly folder: string;
+  /** Where Lambdas look for their time; see time.ts. */
+  readonly clocks: string;
+}
+
+export async function startMinistack({ gateway, folder, clocks }: MinistackOptions): Promise<Ministack> {
   const python = await pythonWithMinistack();
   const port = await freePort();
   const { PATH = '' } = wholeEnvironment();
@@ -53,6 +61,7 @@ export async function startMinistack(gateway: string, folder: string): Promise<M
       AWS_ACCESS_KEY_ID: ROOT_KEY.accessKeyId,
       AWS_SECRET_ACCESS_KEY: ROOT_KEY.secretAccessKey,
       AWS_ENDPOINT_URL: gateway,
+      OFFSITE_STACK_CLOCKS: clocks,
       NODE_OPTIONS: `--import=${join(ROOT, 'test/stack/shim/lambda-preload.ts')}`,
     },
   });

@@ -120,6 +120,17 @@ export class DeployedStack {
     }
   }
 
+  /** How many messages wait in the dead-letter queue. */
+  async deadLetterCount(): Promise<number> {
+    const input = { QueueUrl: this.outputs.DeadLettersUrl, AttributeNames: ['ApproximateNumberOfMessages'] };
+    const { Attributes: found } = await this.world.aws.json<{ Attributes: Record<string, string> }>(
+      'sqs',
+      'AmazonSQS.GetQueueAttributes',
+      input,
+    );
+    return Number(found.ApproximateNumberOfMessages);
+  }
+
   /** Names of the account's rules that begin so. */
   async rules(prefix: string): Promise<{ Name: string; ScheduleExpression?: string }[]> {
     const { Rules: rules } = await this.world.aws.json<{ Rules: { Name: string }[] }>('events', 'AWSEvents.ListRules', {

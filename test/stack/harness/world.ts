@@ -20,6 +20,8 @@ export interface World {
   readonly operator: Operator;
   /** Of the events that get lost, doubled and swapped. */
   readonly seed: number;
+  /** The folder in which a stack's Lambdas find how much ahead of the machine's their clock is; see time.ts. */
+  readonly clocks: string;
   stop(): Promise<void>;
 }
 
@@ -52,7 +54,8 @@ export async function startWorld(): Promise<World> {
     AWS_REGION: REGION,
     AWS_EC2_METADATA_DISABLED: 'true',
   });
-  const ministack = await startMinistack(gateway.endpoint, folder);
+  const clocks = join(folder, 'clocks');
+  const ministack = await startMinistack({ gateway: gateway.endpoint, folder, clocks });
   gateway.passOnTo(ministack.port, ssm.answer);
   const operator = await makeOperator(join(folder, 'operator'));
   return {
@@ -63,6 +66,7 @@ export async function startWorld(): Promise<World> {
     aws,
     operator,
     seed,
+    clocks,
     stop: async () => {
       await ministack.stop();
       await gateway.close();

@@ -43,6 +43,9 @@ export class SimulatedHost {
   readonly #endpoint: string;
   /** An offline host gets no command and answers none. */
   online = true;
+  readonly tags: Record<string, string> = {};
+  /** What gives its processes another time than the machine's; see harness/time.ts. */
+  clock: Readonly<Record<string, string>> = {};
   /** The script that SSM last gave to the shell, for tests to look at. */
   lastScript = '';
 
@@ -89,6 +92,7 @@ export class SimulatedHost {
       AWS_SSM_PLATFORM_NAME: 'Debian GNU/Linux',
       AWS_SSM_PLATFORM_VERSION: '12',
       AWS_EC2_METADATA_DISABLED: 'true',
+      ...this.clock,
     };
   }
 

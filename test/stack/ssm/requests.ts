@@ -24,6 +24,20 @@ export const describeInstances = z.strictObject({
   InstanceInformationFilterList: z.array(z.unknown()).optional(),
   ...pages,
 });
+/** Tags for one node that is no instance of EC2; those are tagged by EC2 or by Resource Groups. */
+export const addTags = z.strictObject({
+  ResourceType: z.literal('ManagedInstance'),
+  ResourceId: z.string().regex(/^mi-/),
+  Tags: z.array(z.strictObject({ Key: z.string(), Value: z.string() })),
+});
+/** Of the Resource Groups Tagging API. */
+export const tagResources = z.strictObject({
+  ResourceARNList: z
+    .array(z.string().regex(/^arn:aws:ec2:[^:]+:\d+:instance\/i-/))
+    .min(1)
+    .max(20),
+  Tags: z.record(z.string(), z.string()),
+});
 export const invocationOf = z.strictObject({
   CommandId: z.string(),
   InstanceId: z.string(),

@@ -11,7 +11,17 @@ import { type Command, endUnrun, endWith, hasTooManyErrors, type Invocation } fr
 import { Documents, parameterValues } from './documents.ts';
 import { SsmError } from './error.ts';
 import type { SimulatedHost } from './host.ts';
-import { describeInstances, type inFilter, invocationOf, listOf, MAX_ERRORS, named, sendCommand } from './requests.ts';
+import {
+  addTags,
+  describeInstances,
+  type inFilter,
+  invocationOf,
+  listOf,
+  MAX_ERRORS,
+  named,
+  sendCommand,
+  tagResources,
+} from './requests.ts';
 import { shownCommand, shownInvocation, shownNode, statusEvent, summaryOf } from './shown.ts';
 
 type Detail = Record<string, unknown>;
@@ -33,6 +43,7 @@ export class SsmStandIn {
 
   /** As the gateway calls it: null where the request is none of SSM's. */
   readonly answer: StandIn = async ({ service, action }, { body }) => {
+    if (action === 'tagging:TagResources') return this.#tagInstances(JSON.parse(body.toString('utf8')));
     if (service !== 'ssm') return null;
     const operation = action.slice('ssm:'.length);
     try {
@@ -91,6 +102,8 @@ export class SsmStandIn {
         return this.#listInvocations(listOf.parse(input));
       case 'ListCommands':
         return { Commands: this.#matching(listOf.parse(input)).map((command) => shownCommand(command)) };
+      case 'AddTagsToResource':
+        return this.#tag(addTags.parse(input));
       case 'DescribeInstanceInformation':
         return { InstanceInformationList: this.#instances(describeInstances.parse(input).Filters).map(shownNode) };
       default:
@@ -227,11 +240,29 @@ export class SsmStandIn {
   }
 
   #instances(filters: readonly z.infer<typeof inFilter>[]): SimulatedHost[] {
-    const ids = filters.find(({ Key: key }) => key === 'InstanceIds')?.Values;
-    const other = filters.find(({ Key: key }) => key !== 'InstanceIds');
-    if (other !== undefined) throw new SsmError('InvalidInstanceInformationFilterValue', `no filter ${other.Key} here`);
-    if ((ids?.length ?? 0) > 50) throw new SsmError('InvalidInstanceInformationFilterValue', 'more than 50 values');
-    return [...this.hosts.values()].filter(({ node }) => ids === undefined || ids.includes(node));
+    if (filters.some(({ Values: values }) => values.length > 50))
+      throw new SsmError('InvalidInstanceInformationFilterValue', 'more than 50 values');
+    return [...this.hosts.values()].filter((host) => filters.every((filter) => fits(host, filter)));
+  }
+
+  #tag({ ResourceId: node, Tags: tags }: z.infer<typeof addTags>): object {
+    const host = this.hosts.get(node);
+    if (host === undefined) throw new SsmError('InvalidResourceId', '');
+    for (const { Key: key, Value: value } of tags) host.tags[key] = value;
+    return {};
+  }
+
+  /** As the Resource Groups Tagging API does for instances of EC2. */
+  #tagInstances(input: unknown): { status: number; body: object } {
+    const { ResourceARNList: arns, Tags: tags } = tagResources.parse(input);
+    const failed: Record<string, object> = {};
+    for (const arn of arns) {
+      const host = this.hosts.get(arn.split('instance/')[1] ?? '');
+      if (host === undefined)
+        failed[arn] = { StatusCode: 400, ErrorCode: 'InvalidParameterException', ErrorMessage: 'no such instance' };
+      else Object.assign(host.tags, tags);
+    }
+    return { status: 200, body: { FailedResourcesMap: failed } };
   }
 
   #byId(id: string): Command {
@@ -243,4 +274,13 @@ export class SsmStandIn {
   #now(): number {
     return Date.now() + this.#ahead;
   }
+}
+
+/** "InstanceInformationStringFilter": ids, the key of a tag, or a tag with its value. */
+function fits({ node, tags }: SimulatedHost, { Key: key, Values: values }: z.infer<typeof inFilter>): boolean {
+  if (key === 'InstanceIds') return values.includes(node);
+  if (key === 'tag-key') return values.some((one) => one in tags);
+  const tag = /^tag:(.+)$/.exec(key)?.[1];
+  if (tag === undefined) throw new SsmError('InvalidInstanceInformationFilterValue', `no filter ${key} here`);
+  return values.includes(tags[tag] ?? '');
 }

@@ -1,0 +1,48 @@
+/** What happens to a corpus between two backups, the same for everybody. */
+
+import { closeSync, openSync, readdirSync, statSync, utimesSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { Stream } from './corpora.ts';
+
+const BLOCK = 64 * 1024;
+/** Files above it change in places, smaller ones as a whole. */
+const LARGE = 16 << 20;
+
+/** All regular files below `folder`, in order of their paths. */
+export function filesBelow(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+/** Every modification time becomes `when`; no content changes. */
+export function touchAll(files: readonly string[], when: Date): void {
+  for (const file of files) utimesSync(file, when, when);
+}
+
+/** One file in a hundred is written anew, and of large files one block in a hundred. */
+export function changeOnePercent(files: readonly string[], seed: string): void {
+  const stream = new Stream(seed);
+  for (const file of files) {
+    const { size } = statSync(file);
+    if (size >= LARGE) {
+      const descriptor = openSync(file, 'r+');
+      // In runs of sixteen blocks, as the pages of a table that was worked on.
+      for (let left = Math.ceil(size / BLOCK / 100 / 16); left > 0; left--)
+        writeSync(
+          descriptor,
+          stream.bytes(BLOCK * 16),
+          0,
+          BLOCK * 16,
+          stream.below(Math.floor(size / BLOCK) - 16) * BLOCK,
+        );
+      closeSync(descriptor);
+    } else if (stream.below(100) === 0) {
+      const descriptor = openSync(file, 'w');
+      writeSync(descriptor, stream.bytes(Math.max(1, size)));
+      closeSync(descriptor);
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/** Offsite itself, from this checkout. */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { VERSION } from '../../contract/version.ts';
+import type { Contender, Place, Session } from '../contender.ts';
+import { type Command, run } from '../measure.ts';
+import { LATENCY, urlOf } from '../s3.ts';
+
+const OFFSITE = join(import.meta.dirname, '../../bin/offsite');
+
+export function ours(): Contender {
+  return { name: 'offsite', version: VERSION, setting: 'alike', speaksS3: 'direct', prepare };
+}
+
+/** The same, where every call of the store takes so much longer. */
+export function oursFarAway(): Contender {
+  return { ...ours(), name: `offsite (+${LATENCY} ms a call)`, setting: 'defaults', speaksS3: 'slow' };
+}
+
+function prepare({ store, home, s3 }: Place, source: string): Session {
+  mkdirSync(home, { recursive: true });
+  const keys = join(home, 'keys');
+  const config = join(home, 'config.yml');
+  const url = s3 === null ? `file://${store}` : urlOf(s3);
+  const env: Record<string, string> = { OFFSITE_CONFIG: config, OFFSITE_KEY: join(keys, 'private.asc') };
+  if (s3 !== null) {
+    env.AWS_ACCESS_KEY_ID = s3.accessKey;
+    env.AWS_SECRET_ACCESS_KEY = s3.secretKey;
+  }
+  const offsite = (...words: string[]): Command => ({ words: [OFFSITE, ...words], env });
+  const recipient = join(keys, 'public.asc');
+  run(offsite('keys', 'generate', '--name', 'Bench', '--email', 'bench@example.org', '--out', keys));
+  run(offsite('init', '--store', url, '--recipient', recipient, '--host', 'bench', '--state', join(home, 'state')));
+  const written = join(home, 'init.yml');
+  writeFileSync(
+    written,
+    [
+      'host: bench',
+      `store: ${JSON.stringify(url)}`,
+      `recipients: [${JSON.stringify(recipient)}]`,
+      `identity: ${join(home, 'state/identity')}`,
+      `state: ${join(home, 'state')}`,
+      `sets: { data: { paths: [${JSON.stringify(source)}] } }`,
+    ].join('\n'),
+  );
+  env.OFFSITE_CONFIG = written;
+  const prefix = run(offsite('trust', 'bench', '--yes', '--json', '--store', url));
+  if (!prefix.includes('certified')) throw new Error(`trust said: ${prefix}`);
+  return {
+    full: () => offsite('backup', 'full', '--quiet'),
+    incremental: () => offsite('backup', 'incremental', '--quiet'),
+    restoreAll: (target) => offsite('restore', 'latest', '--to', target, '--quiet'),
+    restoreOne: (file, target) => offsite('restore', 'latest', file, '--to', target, '--quiet'),
+    restored: (file, target) => join(target, file),
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * `npm run bench`: Offsite and its peers on the same data, in turn, each in new folders, several rounds; a table of medians
+ * and ratios, and every single figure as JSON. Peers that are not on PATH are named and left out.
+ */
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { commandLine } from '../system/process.ts';
+import type { Contender } from './contender.ts';
+import { borg } from './contenders/borg.ts';
+import { duplicity } from './contenders/duplicity.ts';
+import { ours, oursFarAway } from './contenders/ours.ts';
+import { restic } from './contenders/restic.ts';
+import { rustic } from './contenders/rustic.ts';
+import { makeCorpus } from './corpora.ts';
+import { profile } from './profile.ts';
+import { summarize, tableOf } from './report.ts';
+import { CASES, type Case, type Result, runRound } from './round.ts';
+import { startServer } from './s3.ts';
+
+const HELP = `npm run bench -- [options]
+
+  --peers LIST    of restic, borg, rustic, duplicity (default: all that are on PATH)
+  --corpus WHAT   tree, big, or a directory, of which a copy is used (default: tree)
+  --store WHERE   dir, or s3: one server on this machine for all that can use it; ours also with 50 ms more a call
+  --rounds N      default 3
+  --cases LIST    of ${CASES.join(', ')} (a full is always made)
+  --work DIR      where to work, on the file system to be measured (default: the temporary folder)
+  --json FILE     every single figure
+  --profile       instead: CPU seconds of ours by stage, and per GB
+  --keep          leave stores and restored files where they are
+
+Example:
+  npm run bench -- --corpus /usr/share --peers restic,borg --rounds 5 --json figures.json`;
+
+const PEERS: Record<string, () => (Contender | null)[]> = {
+  restic: () => [restic()],
+  borg: () => [borg('alike'), borg('defaults')],
+  rustic: () => [rustic()],
+  duplicity: () => [duplicity()],
+};
+
+const { values } = parseArgs({
+  args: [...commandLine()],
+  options: {
+    peers: { type: 'string', default: Object.keys(PEERS).join() },
+    corpus: { type: 'string', default: 'tree' },
+    store: { type: 'string', default: 'dir' },
+    rounds: { type: 'string', default: '3' },
+    cases: { type: 'string', default: CASES.join() },
+    work: { type: 'string', default: tmpdir() },
+    json: { type: 'string' },
+    profile: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+if (values.help) say(HELP);
+else main();
+
+function main(): void {
+  const isS3 = values.store === 's3';
+  if (!isS3 && values.store !== 'dir') throw new Error(`no store ${values.store}: there are dir, s3`);
+  const peers = values.peers.split(',').flatMap(contendersOf);
+  const contenders = isS3
+    ? [ours(), oursFarAway(), ...peers.filter(({ speaksS3 }) => speaksS3 !== null)]
+    : [ours(), ...peers];
+  const cases = new Set(values.cases.split(',').map(caseOf));
+  const rounds = Number(values.rounds);
+  const isBuiltIn = values.corpus === 'tree' || values.corpus === 'big';
+  const corpus = isBuiltIn ? values.corpus : resolve(values.corpus);
+  const work = mkdtempSync(join(resolve(values.work), 'offsite-bench-'));
+  const results: Result[] = [];
+  const server = isS3 ? startServer(join(work, 's3')) : null;
+  try {
+    const source = makeCorpus(corpus, join(work, 'corpus'));
+    if (server !== null) say(`one S3 server for all: it takes ${server.throughput} MiB/s of PUT`);
+    if (values.profile) {
+      say(profile(source, work));
+      return;
+    }
+    const machine = `${availableParallelism()} cores of ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+    say(`${machine}\n${contenders.map(({ name, version }) => `${name} ${version}`).join(', ')}\n${corpus}`);
+    for (let number = 0; number < rounds; number++) {
+      runRound({
+        ...{ number, source, work, contenders, cases, server },
+        onResult: (result) => {
+          results.push(result);
+          const { wall, cpu, peak } = result.cost;
+          say(
+            `round ${number + 1}  ${result.case.padEnd(12)} ${result.contender.padEnd(16)} ${wall.toFixed(2)} s  CPU ${cpu.toFixed(2)} s  ${(peak / 1e6).toFixed(0)} MB`,
+          );
+        },
+      });
+      // Nothing is removed before the end: just after many removals a file system is slow at making files.
+    }
+    say(`\n${tableOf(summarize(results, contenders))}`);
+    if (values.json !== undefined) {
+      const versions = Object.fromEntries(contenders.map(({ name, version }) => [name, version]));
+      mkdirSync(resolve(values.json, '..'), { recursive: true });
+      writeFileSync(values.json, `${JSON.stringify({ machine, corpus, versions, results }, null, 1)}\n`);
+    }
+  } finally {
+    server?.stop();
+    if (values.keep) say(`kept: ${work}`);
+    else rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function contendersOf(name: string): Contender[] {
+  const make = PEERS[name];
+  if (make === undefined) throw new Error(`no peer ${name}: there are ${Object.keys(PEERS).join(', ')}`);
+  const made = make().filter((contender) => contender !== null);
+  if (made.length === 0) say(`${name} is not on PATH: left out`);
+  return made;
+}
+
+function caseOf(name: string): Case {
+  const found = CASES.find((one) => one === name.trim());
+  if (found === undefined) throw new Error(`no case ${name}: there are ${CASES.join(', ')}`);
+  return found;
+}

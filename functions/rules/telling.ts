@@ -1,0 +1,261 @@
+/**
+ * Who is told what, and when: of all problems there are those that are told now, together, and those that are not, for
+ * another one covers them, the host is not well yet, or enough was said of them. Pure: problems as they are in, messages
+ * to send and marks to make out. docs/alerts.md, sections 3 to 5, has the rules.
+ */
+
+import { instantText } from '../../contract/ids.ts';
+import { PROBLEM_KINDS, type Problem, type ProblemKind, problemKey } from '../../contract/problem.ts';
+import { coverOf, isCovered, untold } from './alerts.ts';
+
+export interface Circumstances {
+  readonly now: Date;
+  /** True where it is told by whoever asks; false where whoever recorded it may be about to. */
+  isRipe(problem: Problem): boolean;
+  /** Milliseconds from that due minute of a policy to its deadline, whatever the policy is now; a day where nobody knows. */
+  deadlineOf(policy: string, due: Date): number;
+  /** Whether the fleet file names what it is of; what it names no more is not repeated, for nothing will ever end it. */
+  isWatched(problem: Problem): boolean;
+  /** True where all problems there are were given: only then anything is repeated. */
+  readonly isWhole: boolean;
+}
+
+export interface Plan {
+  /** One message each: problems of one kind that begin, or have begun and ended. */
+  readonly beginnings: readonly (readonly Problem[])[];
+  /** One message for all of them. */
+  readonly ends: readonly Problem[];
+  /** One message that lists all open problems; it counts as a repetition of some. */
+  readonly repeat: {
+    readonly listed: readonly Problem[];
+    /** With how many of its times have passed then. */
+    readonly counted: readonly { readonly problem: Problem; readonly repeats: number }[];
+  } | null;
+  /** What is told with another from now on. */
+  readonly covered: readonly { readonly problem: Problem; readonly under: string }[];
+  /** What is marked as told without a message: enough was said of it this week. */
+  readonly silent: readonly Problem[];
+  /** The oldest instant at which something was recorded that is not told yet, nor will be by this plan. */
+  readonly waitingSince: Date | null;
+  /** When something becomes due by itself that nothing written will point to. */
+  readonly lookAgain: Date | null;
+}
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const WEEK = 7 * DAY;
+
+/** GOOD AGAIN waits so long at most for the rest of the host; so does what the end of a silence uncovers. */
+const ENDS_WAIT = DAY;
+/** A cause covers what begins so soon after it was told. */
+const CAUSE_LASTS = DAY;
+/** What a slot's audit records at its end is there by the next audit or the one after that, or never. */
+const COVER_COMES = HOUR;
+const MAX_A_WEEK = 4;
+/** What is due for a repeat so soon counts as repeated. */
+const REPEATED_TOGETHER = 12 * HOUR;
+
+/** What to say now of these problems. Those that cover one of them, and all of the hosts that some has ended of, belong with them. */
+export function planOf(problems: readonly Problem[], circumstances: Circumstances): Plan {
+  const known = new Known(problems, circumstances);
+  const silent: Problem[] = [];
+  const covered: { problem: Problem; under: string }[] = [];
+  const waiting: string[] = [];
+
+  const begin: Problem[] = [];
+  for (const problem of problems) {
+    if (problem.told !== null) continue;
+    if (known.isUnderCover(problem)) {
+      if (known.isCoverAwaited(problem)) waiting.push(problem.recorded);
+      continue;
+    }
+    // What was covered and is no more has waited long enough.
+    if (problem.under === null && !circumstances.isRipe(problem)) {
+      waiting.push(problem.recorded);
+      continue;
+    }
+    const under = problem.closed === null ? known.coverFor(problem) : null;
+    if (under !== null) covered.push({ problem, under });
+    else if (isEnough(problem, circumstances.now)) silent.push(problem);
+    else begin.push(problem);
+  }
+
+  const ends: Problem[] = [];
+  const isOpenToPeople = known.openToPeople(new Set([...begin, ...silent, ...covered.map(({ problem }) => problem)]));
+  for (const problem of problems) {
+    if (untold(problem) !== 'end' || problem.closed === null) continue;
+    const isWaiting = isOpenToPeople(problem.host) && +circumstances.now < Date.parse(problem.closed.at) + ENDS_WAIT;
+    if (isWaiting) waiting.push(problem.closed.at);
+    else (isEnough(problem, circumstances.now) ? silent : ends).push(problem);
+  }
+
+  const watched = problems.filter((problem) => circumstances.isWatched(problem));
+  const repeat = circumstances.isWhole ? repeatOf(watched, circumstances.now) : null;
+  const beginnings = PROBLEM_KINDS.map((kind) => inOrder(begin.filter((one) => one.kind === kind)));
+  return {
+    beginnings: beginnings.filter((group) => group.length > 0),
+    ends: inOrder(ends),
+    ...{ repeat, covered, silent },
+    waitingSince: waiting.length === 0 ? null : new Date(earliest(waiting.map((at) => Date.parse(at)))),
+    lookAgain: known.lookAgain(new Set([...begin, ...silent]), repeat),
+  };
+}
+
+/** When a problem is due for its next repeat; null where it is not repeated, for nobody was told or it has ended. */
+export function nextRepeat(problem: Problem): Date | null {
+  const { told, closed, repeats, kind, host, spoken } = problem;
+  if (told === null || closed !== null) return null;
+  const days = kind === 'dead-letters' ? repeats + 1 : daysOf(repeats);
+  const enough = host === null ? undefined : spoken.at(-MAX_A_WEEK);
+  const waitsUntil = enough === undefined ? 0 : Date.parse(enough) + WEEK;
+  return new Date(Math.max(Date.parse(told) + days * DAY, waitsUntil));
+}
+
+/** 1, 3 and 7 days after it was told, then every 7 days. */
+const daysOf = (repeats: number): number => [1, 3][repeats] ?? 7 * (repeats - 1);
+
+/** True where at most four messages a week would be exceeded by one more about it. Of the stack's own there is never enough. */
+function isEnough({ host, spoken }: Problem, now: Date): boolean {
+  return host !== null && spoken.filter((at) => Date.parse(at) > +now - WEEK).length >= MAX_A_WEEK;
+}
+
+/** True where a message told of it; not where it is marked as told, for enough was said. */
+function isHeard({ told, spoken }: Problem): boolean {
+  return told !== null && spoken.some((at) => at >= told);
+}
+
+function repeatOf(problems: readonly Problem[], now: Date): Plan['repeat'] {
+  const isDueBy = (problem: Problem, instant: number) => {
+    const next = nextRepeat(problem);
+    return next !== null && +next <= instant;
+  };
+  if (!problems.some((problem) => isDueBy(problem, +now))) return null;
+  const counted: { problem: Problem; repeats: number }[] = [];
+  for (const problem of problems) {
+    let { repeats } = problem;
+    while (isDueBy({ ...problem, repeats }, +now + REPEATED_TOGETHER)) repeats++;
+    if (repeats > problem.repeats && !isEnough(problem, now)) counted.push({ problem, repeats });
+  }
+  return { listed: inOrder(problems.filter(({ told, closed }) => told !== null && closed === null)), counted };
+}
+
+/** Problems as they are given, found by what they are of. */
+class Known {
+  readonly #circumstances: Circumstances;
+  readonly #problems: readonly Problem[];
+  readonly #byKey = new Map<string, Problem>();
+  readonly #byHost = new Map<string, Problem[]>();
+
+  constructor(problems: readonly Problem[], circumstances: Circumstances) {
+    this.#circumstances = circumstances;
+    this.#problems = problems;
+    for (const problem of problems) {
+      this.#byKey.set(problemKey(problem), problem);
+      if (problem.host === null) continue;
+      const ofHost = this.#byHost.get(problem.host);
+      if (ofHost === undefined) this.#byHost.set(problem.host, [problem]);
+      else ofHost.push(problem);
+    }
+  }
+
+  /** True where it is told with another one, or was up to its end. */
+  isUnderCover(problem: Problem): boolean {
+    if (!isCovered(problem)) return false;
+    const until = problem.closed === null ? this.#coveredUntil(problem) : Number.POSITIVE_INFINITY;
+    return +this.#circumstances.now < until;
+  }
+
+  /** True where the problem that it is under is not there: it is recorded after those that it covers. */
+  isCoverAwaited(problem: Problem): boolean {
+    return problem.closed === null && !this.#byKey.has(problem.under ?? '');
+  }
+
+  /** Up to when the problem that it is under covers it. */
+  #coveredUntil(problem: Problem): number {
+    const over = this.#byKey.get(problem.under ?? '');
+    if (over === undefined) {
+      return coverOf(problem) === 'policy' ? Date.parse(problem.recorded) + COVER_COMES : Number.NEGATIVE_INFINITY;
+    }
+    if (over.closed === null) return Number.POSITIVE_INFINITY;
+    const { at, upTo, told } = over.closed;
+    switch (coverOf(problem)) {
+      // What was not asked is asked now, and has the time that the policy gives it.
+      case 'policy':
+        return Date.parse(upTo) + this.#circumstances.deadlineOf(over.policy ?? '', new Date(upTo));
+      case 'policies':
+        return Date.parse(at) + CAUSE_LASTS;
+      // The sets of a host that is back are not asked all at once.
+      case 'silence':
+        return told === null ? Date.parse(at) + ENDS_WAIT : Number.NEGATIVE_INFINITY;
+      default:
+        return Number.NEGATIVE_INFINITY;
+    }
+  }
+
+  /** Key of the problem that covers one which begins now; null where it is told by itself. */
+  coverFor(problem: Problem): string | null {
+    const others = problem.host === null ? this.#problems : (this.#byHost.get(problem.host) ?? []);
+    const over = others.find((one) => one !== problem && this.#covers(one, problem));
+    return over === undefined ? null : problemKey(over);
+  }
+
+  #covers(over: Problem, { kind, host, set, began, reasons }: Problem): boolean {
+    if (over.told === null || over.closed !== null || !isHeard(over)) return false;
+    const toldAt = Date.parse(over.told);
+    if (kind === 'not-dispatched') {
+      return over.kind === kind && +this.#circumstances.now < toldAt + CAUSE_LASTS;
+    }
+    if (host === null || over.host !== host) return false;
+    if (over.set === set) return SAME_FAILURE.has(kind) && SAME_FAILURE.has(over.kind) && isNoBetter(over.kind, kind);
+    const isSilence = kind === 'missed' && reasons[0]?.code === 'never-started';
+    const wasSilence = over.kind === 'missed' && over.reasons[0]?.code === 'never-started';
+    return isSilence && wasSilence && Date.parse(began.at) < toldAt + CAUSE_LASTS;
+  }
+
+  /** Tells of a host whether people have heard, or hear now, of a problem of it that is open. */
+  openToPeople(beginning: ReadonlySet<Problem>): (host: string | null) => boolean {
+    const isOpen = (one: Problem) =>
+      one.closed === null && (one.told !== null || one.under !== null || beginning.has(one));
+    return (host) => host !== null && (this.#byHost.get(host) ?? []).some(isOpen);
+  }
+
+  /** The next repeat of anything after this plan, and the end of what the ended problems of policies cover. */
+  lookAgain(toldNow: ReadonlySet<Problem>, repeat: Plan['repeat']): Date | null {
+    const { now, deadlineOf, isWatched } = this.#circumstances;
+    const counted = new Map(repeat?.counted.map(({ problem, repeats }) => [problem, repeats]));
+    const instants: number[] = [];
+    for (const problem of this.#problems) {
+      const told = toldNow.has(problem) ? instantText(now) : problem.told;
+      const next = nextRepeat({ ...problem, told, repeats: counted.get(problem) ?? problem.repeats });
+      if (next !== null && isWatched(problem)) instants.push(+next);
+      // What it covers may be none of those given.
+      if (problem.kind !== 'not-dispatched' || problem.closed === null) continue;
+      const { at, upTo } = problem.closed;
+      const open = deadlineOf(problem.policy ?? '', new Date(upTo));
+      const ends = [Date.parse(upTo) + open, Date.parse(at) + CAUSE_LASTS];
+      instants.push(...ends.filter((end) => end > +now));
+    }
+    return instants.length === 0 ? null : new Date(earliest(instants));
+  }
+}
+
+/** Keys of the problems of the same host and set that may cover this one. */
+export function coversOfSet({ kind, host, set }: Problem): string[] {
+  if (!SAME_FAILURE.has(kind)) return [];
+  return [...SAME_FAILURE].filter((one) => one !== kind).map((one) => problemKey({ kind: one, host, set }));
+}
+
+/** One of them covers another of the same host and set; a late one covers nothing but its like. */
+const SAME_FAILURE: ReadonlySet<ProblemKind> = new Set<ProblemKind>(['missed', 'failed', 'late']);
+const isNoBetter = (over: string, kind: string): boolean => over !== 'late' || kind === 'late';
+
+/** Of thousands, which a call could not take as arguments. */
+const earliest = (instants: readonly number[]): number =>
+  instants.reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
+
+/** By since when, then by what they are of. */
+function inOrder(problems: readonly Problem[]): Problem[] {
+  const orderOf = ({ began, host, set, policy }: Problem) => `${began.at} ${host ?? policy ?? ''} ${set ?? ''}`;
+  const keyed = problems.map((problem) => ({ problem, order: orderOf(problem) }));
+  return keyed.sort((one, other) => (one.order < other.order ? -1 : 1)).map(({ problem }) => problem);
+}

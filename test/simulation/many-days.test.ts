@@ -1,0 +1,19 @@
+/**
+ * 200 hosts for 400 days, with a leap day, every month's end and every kind of calendar: people are told exactly what the
+ * oracle says. Another seed is given with $OFFSITE_SIMULATE_SEED; `npm run simulate` lives longer.
+ */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { apart } from './apart.ts';
+import { seedOfToday } from './seed.ts';
+import type { Simulated } from './simulate.ts';
+
+test('200 hosts for 400 days: alerts are exactly those of the oracle', async (t) => {
+  const seed = seedOfToday();
+  t.diagnostic(`seed ${seed}`);
+  const lived = await apart<Simulated>(new URL('./run.ts', import.meta.url), 'liveManyDays', seed);
+  t.diagnostic(JSON.stringify(lived));
+  assert.ok(lived.told.begins > 0 && lived.told.ends > 0 && lived.told.repeats > 0, `seed ${seed}: too quiet a world`);
+  assert.ok(lived.memory < 2 ** 30, `seed ${seed}: ${lived.memory} bytes of memory`);
+});
