@@ -1,5 +1,6 @@
 /** What commands share: global options, and how config, store and keys are found from them. Options are settled here, once. */
 
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { OffsiteError } from '../contract/errors.ts';
 import type { HostConfig } from '../contract/host-config.ts';
@@ -61,7 +62,15 @@ export class Context {
 
   /** The store's URL: `--store`, `$OFFSITE_STORE`, or the config's. */
   storeUrl(): string {
-    return this.options.store ?? environmentVariable('OFFSITE_STORE') ?? this.config().store;
+    const named = this.options.store ?? environmentVariable('OFFSITE_STORE');
+    if (named !== undefined) return named;
+    // An operator's machine has no host config, and needs none.
+    if (!existsSync(this.configFile)) {
+      throw new OffsiteError('config-invalid', `no store is named, and there is no config ${this.configFile}`, {
+        hint: 'Give --store URL or set $OFFSITE_STORE; on a host, `offsite init` writes its config.',
+      });
+    }
+    return this.config().store;
   }
 
   openStore(url: string = this.storeUrl(), more: { create?: boolean } = {}): Promise<ObjectStore> {

@@ -11,6 +11,7 @@ import { compactInstant } from '../contract/ids.ts';
 import { type CommandSender, type OutgoingCommand, parseSlotComment } from '../functions/ports/commands.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Ended } from './child-process.ts';
+import { cannotKeep } from './outbox.ts';
 
 const AGENT = fileURLToPath(new URL('../bin/offsite', import.meta.url));
 /** The operator's own, of which a host's agent has no need. */
@@ -93,9 +94,12 @@ export class Agents implements CommandSender {
   /** Resolves once it has been started; `exit` is the promise of its exit code. */
   async #start(node: string, config: string, payload: string): Promise<{ exit: Promise<number> }> {
     const { logs, clock, environment } = this.#ports;
-    await mkdir(logs, { recursive: true });
     const file = join(logs, `${compactInstant(clock.now())}-${node}.agent.log`);
-    const log = await open(file, 'a');
+    const log = await mkdir(logs, { recursive: true })
+      .then(() => open(file, 'a'))
+      .catch((error: unknown) => {
+        throw cannotKeep('what agents say', logs, error);
+      });
     this.#logs.set(node, file);
     try {
       const kept = Object.entries(environment()).filter(([name]) => !KEPT_FROM_AGENTS.test(name));

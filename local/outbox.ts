@@ -2,10 +2,20 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { OffsiteError } from '../contract/errors.ts';
 import { compactInstant } from '../contract/ids.ts';
 import type { Notifier, Publication } from '../functions/ports/notifier.ts';
 import type { Clock } from '../system/clock.ts';
 import { errno } from '../system/errno.ts';
+
+/** What to say where nothing can be written into that folder. */
+export function cannotKeep(what: string, folder: string, cause: unknown): OffsiteError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new OffsiteError('stack-failed', `${folder}: ${what} cannot be kept: ${why}`, {
+    cause,
+    hint: 'Mend the folder, or name another with --outbox DIR or $OFFSITE_OUTBOX.',
+  });
+}
 
 export class Outbox implements Notifier {
   readonly displayName = 'Offsite';
@@ -28,10 +38,14 @@ export class Outbox implements Notifier {
 
   async publish(publication: Publication): Promise<void> {
     const { topic, subject, email, sms, critical } = publication;
-    await mkdir(this.#folder, { recursive: true });
     const letter = `Subject: ${subject}\n\n${email}\n`;
-    const name = await this.#writeNew(topic === 'alerts' ? 'email' : 'alarm', letter);
-    if (critical && topic === 'alerts') await writeFile(join(this.#folder, `${name}.sms.txt`), `${sms}\n`);
+    try {
+      await mkdir(this.#folder, { recursive: true });
+      const name = await this.#writeNew(topic === 'alerts' ? 'email' : 'alarm', letter);
+      if (critical && topic === 'alerts') await writeFile(join(this.#folder, `${name}.sms.txt`), `${sms}\n`);
+    } catch (error) {
+      throw cannotKeep('a message', this.#folder, error);
+    }
     this.#onPublished(publication);
   }
 

@@ -121,7 +121,7 @@ export async function planApply(ports: ApplyPorts, { written, file, tag }: Apply
     next: nextDueOfPolicies(fleet, [...new Set(changed)], now),
     tag: toTag,
     keys,
-    warnings: [...warningsOf(fleet), ...(missing?.warnings ?? []), ...keys.warnings],
+    warnings: [...warningsOf(fleet), ...pastPauses(fleet, before, now), ...(missing?.warnings ?? []), ...keys.warnings],
     puts: isDamaged || !toPut.isSame,
   };
 }
@@ -167,6 +167,18 @@ function refuseOtherStore(fleet: Fleet, store: ObjectStore, file: string): void 
   const why = `${file}: store: is ${fleet.store}, and the store that was named is ${store.url}`;
   throw new OffsiteError('stack-mismatch', why, {
     hint: 'Leave --store and $OFFSITE_STORE out: the file names its store.',
+  });
+}
+
+/** Most likely of another year than was meant. One that has ended since it was applied is nothing to say. */
+function pastPauses(fleet: Fleet, before: Fleet | null, now: Date): string[] {
+  const today = instantText(now).slice(0, 10);
+  const untilOf = (of: Fleet | null, host: string) =>
+    of !== null && Object.hasOwn(of.hosts, host) ? of.hosts[host]?.pause?.until : undefined;
+  return Object.keys(fleet.hosts).flatMap((host) => {
+    const until = untilOf(fleet, host);
+    if (until === undefined || until > today || until === untilOf(before, host)) return [];
+    return [`host ${host}: the pause until ${until} is over already, and changes nothing`];
   });
 }
 

@@ -6,7 +6,9 @@
 import { OffsiteError } from '../contract/errors.ts';
 import type { Fleet, FleetHost } from '../contract/fleet.ts';
 import { headLines, headOf } from '../contract/heads.ts';
+import { isHostName } from '../contract/ids.ts';
 import type { Problem, ProblemKind } from '../contract/problem.ts';
+import { quoted } from '../contract/quote.ts';
 import type { AuditState, Latest } from '../contract/verdict.ts';
 import { FleetArchive, type FleetTrouble, type Ruling } from '../functions/lib/fleet-archive.ts';
 import { nextDigest, pausedHosts } from '../functions/rules/digest.ts';
@@ -91,12 +93,18 @@ export function isWell({ trouble, audit, problems, unread }: FleetStatus): boole
   return trouble === null && !audit.isLate && problems.length === 0 && unread.length === 0;
 }
 
-/** The newest run of every set, in the lines that digests have: see contract/heads.ts. Throws what cannot be read. */
-export async function currentHeads(store: ObjectStore, now: Date): Promise<string[]> {
-  const { latest, unread } = await readRecords(store, undefined, now, { chains: false });
+/**
+ * The newest run of every set, or of one host's, in the lines that digests have: see contract/heads.ts. Throws what
+ * cannot be read, and `host-unknown` for a host without any run.
+ */
+export async function currentHeads(store: ObjectStore, now: Date, host?: string): Promise<string[]> {
+  const none = () => new OffsiteError('host-unknown', `the store has no run of ${quoted(host)}`);
+  if (host !== undefined && !isHostName(host)) throw none();
+  const { latest, unread } = await readRecords(store, host, now, { chains: false });
   const [first] = unread;
   if (first !== undefined)
     throw new OffsiteError('document-invalid', `${first} cannot be read, so the lines are not whole`);
+  if (host !== undefined && latest.size === 0) throw none();
   return headLines([...latest.values()].flatMap((one) => headOf(one) ?? []));
 }
 

@@ -30,7 +30,7 @@ export function collectYoungGarbage(): void {
 }
 
 /** So much garbage is left lying about. */
-const MAX_DISCARDED = 10 * 2 ** 20;
+const MAX_DISCARDED = 6 * 2 ** 20;
 let discarded = 0;
 
 /** Tells that so many bytes outside the heap, which were allocated just before, are of no more use. */

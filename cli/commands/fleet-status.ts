@@ -8,7 +8,7 @@ import { parseStoreUrl } from '../../store/url.ts';
 import { Context } from '../context.ts';
 import { ExitCode } from '../exit-code.ts';
 import { openHands } from '../fleet-hands.ts';
-import { fleetText, ownerOf } from '../ui/fleet-table.ts';
+import { fleetText, ownerOf, problemLines } from '../ui/fleet-table.ts';
 import { formatDuration } from '../ui/format.ts';
 
 interface Options {
@@ -57,7 +57,7 @@ async function status(host: string | undefined, options: Options, context: Conte
   const store = await context.openStore();
   const now = clock.now();
   if (options.heads === true) {
-    const lines = await currentHeads(store, now);
+    const lines = await currentHeads(store, now, host);
     output.json({ heads: lines });
     if (lines.length > 0) output.answer(lines.join('\n'));
     return;
@@ -68,6 +68,8 @@ async function status(host: string | undefined, options: Options, context: Conte
   const ok = isWell(found) && isRuled;
   output.json(jsonOf(found, asked, ok));
   output.result(fleetText(found, { all: options.all === true }));
+  // Whoever reads no listing is told what is wrong all the same.
+  if (output.options.quiet) for (const line of problemLines(found.problems)) output.warning(line);
   warn(found, { asked, store, output });
   if (!ok) throw new ExitCode(1);
 }

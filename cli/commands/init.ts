@@ -9,7 +9,7 @@ import { callerOf } from '../../host-agent/caller.ts';
 import { readKeyFile } from '../../host-agent/config.ts';
 import { openIdentity, registerKey } from '../../host-agent/identity.ts';
 import { assertRecipients, readPublicKeys } from '../../pgp/keys.ts';
-import { machineName } from '../../system/environment.ts';
+import { environmentVariable, machineName } from '../../system/environment.ts';
 import { Context } from '../context.ts';
 
 interface Options {
@@ -47,8 +47,8 @@ async function init(options: Options, context: Context): Promise<void> {
   const { output, configFile, clock } = context;
   if (existsSync(configFile))
     throw new OffsiteError('config-exists', `${configFile} is there already; it is not overwritten`);
-  const url = context.options.store;
-  if (url === undefined) throw new OffsiteError('usage', 'init needs --store URL');
+  const url = context.options.store ?? environmentVariable('OFFSITE_STORE');
+  if (url === undefined) throw new OffsiteError('usage', 'init needs --store URL, or $OFFSITE_STORE');
   const host = options.host ?? machineName();
   if (!isHostName(host)) throw new OffsiteError('usage', `${host} is no valid host name; give one with --host`);
   const identity = options.identity ?? (options.state === undefined ? undefined : join(options.state, 'identity'));

@@ -37,15 +37,20 @@ function headingOf({ ruling, audit, nextDigest, sets, at }: FleetStatus): string
 
 function problemsText(problems: readonly Problem[]): string[] {
   if (problems.length === 0) return ['', 'Open problems: none'];
+  return ['', `Open problems: ${problems.length}`, ...problemLines(problems).map((line) => `  ${line}`)];
+}
+
+/** A line for each, of many for the first, and then how many more there are. */
+export function problemLines(problems: readonly Problem[]): string[] {
+  if (problems.length === 0) return [];
   const rows = problems.slice(0, PROBLEMS).map((problem) => {
     const { kind, began, furtherCount, told, under } = problem;
     const times = furtherCount === 0 ? '' : `${furtherCount + 1} times`;
     const telling = under !== null ? 'told with another' : told === null ? 'not told yet' : '';
     return [kind.toUpperCase(), ownerOf(problem), `since ${minute(began.at)}`, times, whyOf(problem), telling];
   });
-  const more = problems.length > PROBLEMS ? [`  and ${problems.length - PROBLEMS} more (--json lists them)`] : [];
-  const lines = table(rows).split('\n');
-  return ['', `Open problems: ${problems.length}`, ...lines.map((line) => `  ${line}`), ...more];
+  const more = problems.length > PROBLEMS ? [`and ${problems.length - PROBLEMS} more (--json lists them)`] : [];
+  return [...table(rows).split('\n'), ...more];
 }
 
 export function ownerOf({ host, set, policy }: Pick<Problem, 'host' | 'set' | 'policy'>): string {

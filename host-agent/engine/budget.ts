@@ -5,12 +5,12 @@ import { OffsiteError } from '../../contract/errors.ts';
 import { MIN_PART_SIZE } from '../../contract/host-config.ts';
 import type { PartSizes } from './part-sizes.ts';
 
-/** The process itself: code, the state being read, lines that wait, garbage. */
-const BASE_BYTES = 140_000_000;
-/** A thread: its heap, its window onto the file being read, the compressor, garbage. */
-const THREAD_BYTES = 35_000_000;
-/** Of all memory, so much is for parts, at the most. */
-const PARTS_SHARE = 0.2;
+/** The process itself with one thread: code, the state being read, lines that wait, garbage. */
+const BASE_BYTES = 175_000_000;
+/** Another thread: its heap, its window onto the file being read, the compressor, garbage. Measured. */
+const THREAD_BYTES = 70_000_000;
+/** Of all memory, so much is for parts, unless a run has very many. */
+const PARTS_SHARE = 0.16;
 const MAX_THREADS = 4;
 /** Parts that a thread has in memory: one that it fills, and others on their way to the store. */
 const [LEAST_MEMORIES, MOST_MEMORIES] = [2, 3] as const;
@@ -29,7 +29,8 @@ export interface Budget {
 
 /**
  * `memory`: bytes of resident size aimed at; `partSize`: the configured size; `lastRunBytes`: content bytes of the
- * last run, from which a huge run gets bigger parts. Memory wins over both. Throws `memory-too-small`.
+ * last run, from which a huge run gets bigger parts. Memory wins over both, and over the number of threads: at the
+ * default of 350 MB there are two, whatever the cores. Throws `memory-too-small`.
  */
 export function planBudget(
   options: { memory: number; partSize: number; lastRunBytes: number },
@@ -37,14 +38,15 @@ export function planBudget(
 ): Budget {
   const wanted = Math.max(options.partSize, Math.ceil(options.lastRunBytes / MAX_PARTS / 2 ** 20) * 2 ** 20);
   for (let threads = Math.min(cores, MAX_THREADS); threads > 0; threads--) {
-    const left = options.memory - BASE_BYTES - threads * THREAD_BYTES;
-    const available = Math.min(left, options.memory * PARTS_SHARE);
-    const largest = (memories: number) => Math.floor(available / threads / memories / 2 ** 20) * 2 ** 20;
-    if (largest(LEAST_MEMORIES) < MIN_PART_SIZE) continue;
-    const memories = largest(MOST_MEMORIES) >= Math.min(GOOD_PART_SIZE, wanted) ? MOST_MEMORIES : LEAST_MEMORIES;
-    const most = largest(memories);
-    const uploads = threads * (memories - 1);
-    return { threads, memories, uploads, partSizes: { first: Math.min(wanted, most), most } };
+    const left = options.memory - BASE_BYTES - (threads - 1) * THREAD_BYTES;
+    const sizeOf = (bytes: number, memories: number) => Math.floor(bytes / threads / memories / 2 ** 20) * 2 ** 20;
+    const atFirst = Math.min(left, options.memory * PARTS_SHARE);
+    if (sizeOf(atFirst, LEAST_MEMORIES) < MIN_PART_SIZE) continue;
+    const isEnough = sizeOf(atFirst, MOST_MEMORIES) >= Math.min(GOOD_PART_SIZE, wanted);
+    const memories = isEnough ? MOST_MEMORIES : LEAST_MEMORIES;
+    const first = Math.min(wanted, sizeOf(atFirst, memories));
+    const partSizes = { first, most: Math.max(first, sizeOf(left, memories)) };
+    return { threads, memories, uploads: threads * (memories - 1), partSizes };
   }
   throw new OffsiteError('memory-too-small', `memory: ${options.memory} bytes leave no room for parts of 8 MiB`);
 }

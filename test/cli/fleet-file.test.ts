@@ -91,6 +91,8 @@ const refusedWith = (said: Said, code: string, words: RegExp) => {
 describe('before there is a fleet file', () => {
   test('status says how to make one; discover prints lines to paste, and apply takes them', async () => {
     refusedWith(ended(await status('--json'), 1), 'fleet-missing', /offsite fleet apply/);
+    const nowhere = ['fleet', 'status', '--json', '--config', home.path('no-config.yml')];
+    refusedWith(ended(await offsite(nowhere), 2), 'config-invalid', /--store URL.*OFFSITE_STORE/);
     const plain = ended(await discover(), 0);
     assert.match(plain.out, /^NODE +NAME +PLATFORM +SEEN +TAG$/m);
     const [, yaml = ''] = /(^hosts:\n.*)/ms.exec(plain.out) ?? [];
@@ -253,6 +255,9 @@ describe('status and discover of a fleet', () => {
     const heads = ended(await status('--heads'), 0);
     assert.match(heads.out, /^carcosa\/data 1 [0-9a-f]{8}\n$/);
     assert.deepEqual(oneDocument(ended(await status('--heads', '--json'), 0)), { heads: [heads.out.trim()] });
+    assert.equal(ended(await status('carcosa', '--heads'), 0).out, heads.out);
+    for (const host of ['purr', '..', '../..'])
+      refusedWith(ended(await status(host, '--heads', '--json'), 2), 'host-unknown', /no run of/);
   });
 
   test('of one host; an unknown one is exit 2', async () => {
@@ -279,7 +284,9 @@ describe('status and discover of a fleet', () => {
       [oneDocument<Status>(ended(await status('--json'), 1)).ok, ended(await status('purr'), 0).code],
       [false, 0],
     );
-    assert.equal(ended(await status('--quiet'), 1).out, '');
+    const quiet = ended(await status('--quiet'), 1);
+    assert.equal(quiet.out, '');
+    assert.match(quiet.err, /^warning: MISSED {2}carcosa\/data {2}since 2026-11-20 04:00 UTC/m);
     const documented =
       /`--json`: `(\{[^`]+)`/.exec(readFileSync(join(import.meta.dirname, '../../docs/fleet.md'), 'utf8'))?.[1] ?? '';
     const names = new Set([...documented.matchAll(/"(\w+)"/g)].map(([, name]) => name));

@@ -245,6 +245,13 @@ describe('test-alert', () => {
     assert.match(said.out, new RegExp(`It is in ${folder}`));
     assert.equal(readdirSync(folder).length, 3);
   });
+
+  test('a folder that nothing can be written to: said so, with what to do', async () => {
+    const folder = home.write('no-folder', '');
+    const said = ended(await offsite(['fleet', 'test-alert', '--store', home.store, '--outbox', folder]), 1);
+    assert.match(said.err, new RegExp(`^error: ${folder}: a message cannot be kept: .+\n {2}.*--outbox DIR`));
+    assert.ok(!/ at async /.test(said.err), said.err);
+  });
 });
 
 describe('subscribe', () => {

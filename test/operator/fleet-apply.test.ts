@@ -254,6 +254,15 @@ describe('applying', () => {
     ]);
   });
 
+  test('a pause that is over already changes nothing, which is said once', async () => {
+    const hosts = { carcosa: {}, purr: { pause: { until: '2026-11-01' } } };
+    assert.deepEqual((await planned(hosts)).warnings, [
+      'host purr: the pause until 2026-11-01 is over already, and changes nothing',
+    ]);
+    await apply(hosts);
+    assert.deepEqual((await planned(hosts)).warnings, []);
+  });
+
   test('without the nodes: nobody asks for them', async () => {
     ports = { ...ports, nodes: null };
     await apply({ anybody: {} });

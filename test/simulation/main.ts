@@ -3,11 +3,14 @@
  *
  *   npm run simulate [-- --hosts N] [--days N] [--seed S] [--rounds N] [--world hosts|days]
  *
+ *   npm run simulate -- --scale [--hosts N]     one audit of so many hosts, 20 ms added to each call of the store
+ *
  * Each round is one world of each kind, of another seed; the first seed is printed, and `--seed` begins with it. It ends
  * with exit code 1 at the first world in which people are told anything else than what the oracle says.
  */
 
 import { parseArgs } from 'node:util';
+import { measure, NIGHTS } from './scale.ts';
 import { manyDays, manyHosts } from './scenarios.ts';
 import { seedOfToday } from './seed.ts';
 import { simulate } from './simulate.ts';
@@ -22,8 +25,10 @@ async function main(): Promise<void> {
       seed: { type: 'string' },
       rounds: { type: 'string', default: '1' },
       world: { type: 'string' },
+      scale: { type: 'boolean', default: false },
     },
   });
+  if (values.scale) return await scale(Number(values.hosts ?? 5000));
   const wanted = (name: string) => values.world === undefined || values.world === name;
   const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
   const first = number(values.seed) ?? seedOfToday();
@@ -45,6 +50,14 @@ async function main(): Promise<void> {
           `${repeats} repeats, ${disturbed} while something failed; ${seconds.toFixed(0)} s, ${(memory / 1e6).toFixed(0)} MB\n`,
       );
     }
+  }
+}
+
+async function scale(hosts: number): Promise<void> {
+  for (const night of NIGHTS) {
+    const { calls, worked, memory, messages } = await measure(night, { hosts, milliseconds: 20, isCounted: false });
+    const rate = `${worked.toFixed(1)} s, ${calls} calls, ${messages} messages, ${(memory / 1e6).toFixed(0)} MB`;
+    process.stdout.write(`${hosts} hosts, ${night}: ${rate}\n`);
   }
 }
 

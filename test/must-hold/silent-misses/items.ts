@@ -27,6 +27,8 @@ export const SILENT_MISSES: Readonly<Record<string, readonly string[]>> = {
     'neither by whoever asks the store from home',
     'a file that is applied again takes back nothing that was due',
     'whoever asks the store from home still hears of a slot of the file before',
+    'whoever asks from home hears of it although the file before is lost',
+    'whoever asks from home hears of it although the set has slots of other policies',
   ],
   'fleet.json absent, empty, invalid': [
     'absent, it is told, and the last good one rules until it is there again',

@@ -3,9 +3,6 @@
  * the clock (shim/lambda-preload.ts), hosts and the operator's commands get it by their environment, the store's
  * answers are dated by it (store-clock.ts), and SSM's stand-in lets go what was not delivered in time. It flows as
  * the machine's does, and is only ever moved on. EventBridge's stays real: what is due by it a test has to fire itself.
- *
- * Requests are signed by the shifted clock too, and the emulator refuses them as AWS would, once for each client and
- * jump: from the refusal the SDK learns the right time, and repeats the request.
  */
 
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
