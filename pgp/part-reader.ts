@@ -8,6 +8,8 @@ import type { SessionKey } from './session-key-value.ts';
 
 const HEAD = PREFIX + LITERAL_HEADER;
 const DIGEST = MDC - MDC_HEADER.length;
+/** What is decrypted must begin at a multiple of this in its buffer; less than the header in front of it has. */
+const ALIGNMENT = 8;
 
 /**
  * The content of a part, whose session-key packets are skipped. Nothing is returned before all of it has been
@@ -26,6 +28,28 @@ export function openPart(part: Uint8Array, key: SessionKey, reuse?: Uint8Array):
   return plain.subarray(HEAD, plain.length - MDC);
 }
 
+/**
+ * The same in the memory of the part itself, which is gone then, also where it turns out damaged; nothing besides its
+ * own bytes is written.
+ *
+ * `isAuthentic`: the caller has held the part's SHA-256 against a manifest that was signed. Then the MDC, a SHA-1 over
+ * what that hash has covered already, is not computed; everything else is looked at all the same, so that another
+ * session key is `part-damaged` here too. Nobody but who signed could learn of the plaintext by that.
+ */
+export function openPartInPlace(
+  part: Uint8Array,
+  key: SessionKey,
+  { isAuthentic = false }: { isAuthentic?: boolean } = {},
+): Buffer {
+  const encrypted = encryptedOctets(part);
+  if (encrypted === null) throw damaged();
+  // What is decrypted must begin at a multiple of 8. It moves down by less than that, over the packet's header.
+  const down = encrypted.byteOffset % ALIGNMENT;
+  const plain = Buffer.from(encrypted.buffer, encrypted.byteOffset - down, encrypted.length);
+  decrypt(encrypted, key, (start, end) => plain.subarray(start, end), { isAuthentic });
+  return plain.subarray(HEAD, plain.length - MDC);
+}
+
 /** The SHA-256 (hex) of a part's content, which is held nowhere whole; otherwise like openPart. */
 export function contentDigest(part: Uint8Array, key: SessionKey): string {
   const encrypted = encryptedOctets(part);
@@ -33,26 +57,26 @@ export function contentDigest(part: Uint8Array, key: SessionKey): string {
   const work = Buffer.allocUnsafeSlow(PIECE);
   const hash = createHash('sha256');
   const contentEnd = encrypted.length - MDC;
-  decrypt(
-    encrypted,
-    key,
-    (start, end) => work.subarray(0, end - start),
-    (piece, start) => hash.update(piece.subarray(Math.max(0, HEAD - start), Math.max(0, contentEnd - start))),
-  );
+  decrypt(encrypted, key, (start, end) => work.subarray(0, end - start), {
+    onPiece: (piece, start) => hash.update(piece.subarray(Math.max(0, HEAD - start), Math.max(0, contentEnd - start))),
+  });
   return hash.digest('hex');
 }
 
-/** Decrypts piece by piece into the memory that `memoryOf` gives, and returns if all of it is a part's. */
+/**
+ * Decrypts piece by piece into the memory that `memoryOf` gives, and returns if all of it is a part's; the MDC is not
+ * computed where it is authentic. The memory may be that of the piece itself, or begin before it.
+ */
 function decrypt(
   encrypted: Uint8Array,
   key: SessionKey,
   memoryOf: (start: number, end: number) => Buffer,
-  onPiece?: (piece: Buffer, start: number) => void,
+  { isAuthentic = false, onPiece }: { isAuthentic?: boolean; onPiece?: (piece: Buffer, start: number) => void } = {},
 ): void {
   const { length } = encrypted;
   const hashed = length - DIGEST;
   const cipher = cfbDecryption(key.reveal());
-  const hash = createHash('sha1');
+  const hash = isAuthentic ? null : createHash('sha1');
   // What stands around the content, which may lie across two pieces.
   const [head, tail] = [Buffer.alloc(HEAD), Buffer.alloc(MDC)];
   for (let start = 0; start < length; start += PIECE) {
@@ -60,7 +84,7 @@ function decrypt(
     const piece = memoryOf(start, end);
     piece.set(encrypted.subarray(start, end));
     cipher.update(piece);
-    if (start < hashed) hash.update(piece.subarray(0, Math.min(end, hashed) - start));
+    if (start < hashed) hash?.update(piece.subarray(0, Math.min(end, hashed) - start));
     if (start < HEAD) piece.copy(head, start);
     if (end > length - MDC) {
       const from = Math.max(start, length - MDC);
@@ -68,7 +92,7 @@ function decrypt(
     }
     onPiece?.(piece, start);
   }
-  if (!timingSafeEqual(hash.digest(), tail.subarray(MDC_HEADER.length))) throw damaged();
+  if (hash !== null && !timingSafeEqual(hash.digest(), tail.subarray(MDC_HEADER.length))) throw damaged();
   const isPart =
     tail.subarray(0, MDC_HEADER.length).equals(MDC_HEADER) &&
     head.subarray(PREFIX).equals(literalHeader(length - ENVELOPE)) &&
@@ -76,9 +100,9 @@ function decrypt(
   if (!isPart) throw damaged();
 }
 
-/** So many bytes that begin at a multiple of 8, in `reuse` if they fit. */
+/** So many bytes that begin at a multiple of 8 in their buffer, in `reuse` if they fit. */
 function alignedBuffer(length: number, reuse: Uint8Array | undefined): Buffer {
-  const skip = reuse === undefined ? 0 : -reuse.byteOffset & 7;
+  const skip = reuse === undefined ? 0 : -reuse.byteOffset & (ALIGNMENT - 1);
   if (reuse === undefined || reuse.length < skip + length) return Buffer.allocUnsafeSlow(length);
   return Buffer.from(reuse.buffer, reuse.byteOffset + skip, length);
 }

@@ -8,7 +8,7 @@ import * as openpgp from 'openpgp';
 import { PIECE } from '../../pgp/cfb.ts';
 import { generateOperatorKey, type PublicKey, readPublicKeys } from '../../pgp/keys.ts';
 import { MAX_CONTENT } from '../../pgp/packets.ts';
-import { contentDigest, openPart } from '../../pgp/part-reader.ts';
+import { contentDigest, openPart, openPartInPlace } from '../../pgp/part-reader.ts';
 import { PartWriter } from '../../pgp/part-writer.ts';
 import { newSessionKey, sessionKeyPackets } from '../../pgp/session-key.ts';
 import { prefixOf, referencePart } from './reference.ts';
@@ -118,6 +118,26 @@ describe('sealing and opening', () => {
       const content = noise.subarray(0, size);
       const expected = createHash('sha256').update(content).digest('hex');
       assert.equal(contentDigest(bare.seal(content, prefix), sessionKey), expected, `size ${size}`);
+    }
+  });
+
+  test('opening in place, authentic or not, gives the same at every size and piece edge and writes nowhere else', async () => {
+    const packets = await sessionKeyPackets(sessionKey, [await anyRecipient()]);
+    for (const writer of [bare, new PartWriter(sessionKey, packets)]) {
+      for (const size of [...Array(100).keys(), ...pieceEdges]) {
+        const content = noise.subarray(5, 5 + size);
+        const part = writer.seal(content, prefix);
+        const offset = size % 8;
+        const memory = Buffer.alloc(part.length + 24, 0xaa);
+        for (const isAuthentic of [true, false]) {
+          memory.set(part, offset);
+          const opened = openPartInPlace(memory.subarray(offset, offset + part.length), sessionKey, { isAuthentic });
+          assert.ok(opened.equals(content), `size ${size}`);
+          assert.equal(opened.buffer, memory.buffer);
+          assert.ok(memory.subarray(0, offset).every((byte) => byte === 0xaa));
+          assert.ok(memory.subarray(offset + part.length).every((byte) => byte === 0xaa));
+        }
+      }
     }
   });
 
