@@ -224,7 +224,7 @@ async function finishState(
   run: StoredRun,
   of: { head: RunHead; plan: RunPlan; payload: string; started: Date },
 ): Promise<void> {
-  const { stored, state, known } = run;
+  const { stored, state, chunks } = run;
   const { head, plan, payload } = of;
   const base = plan.base?.info;
   const info = {
@@ -244,9 +244,8 @@ async function finishState(
     fullBytes: base?.fullBytes ?? stored.objects.reduce((sum, [, size]) => sum + size, 0),
     incrementalBytes: base === undefined ? 0 : base.incrementalBytes + stored.counts.storedBytes,
     mounts: run.mounts,
-    listing: run.listing,
   };
-  await state.finish(info, known?.entries() ?? plan.base?.chunks().entries() ?? []);
+  await state.finish(info, run.listing, chunks?.records ?? null);
 }
 
 /** A failed run has a manifest too, best effort: it is in the ledger, and is never a backup. */

@@ -47,7 +47,7 @@ export interface RestoreOptions {
   readonly overwrite?: boolean;
   /** False leaves everything to whoever restores. Without the rights for it, the same happens, and is reported. */
   readonly setOwner?: boolean;
-  /** Bytes of memory for parts and their content; 160 MB if not given. */
+  /** Bytes of memory for parts and their content; 112 MB if not given. */
   readonly memory?: number;
   /** Threads; 0 for none besides the present one. Decided by the plan if not given. */
   readonly workers?: number;
@@ -91,7 +91,10 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     directories.makeAll(isNew);
     try {
       await existing.survey(directories);
-      await all(fetchParts({ reader, plan, consumer }, { memory: budget.fetchBytes, breath }), rest.placeAll());
+      const fetching = fetchParts({ reader, plan, consumer }, { budget, breath });
+      // The threads come first: what this one does by itself takes turns with giving them parts.
+      const others = Promise.race([pool.busy, fetching.catch(() => {})]).then(() => rest.placeAll());
+      await all(fetching, others);
       await rest.linkAll(existing);
     } finally {
       consumer.discardAll();

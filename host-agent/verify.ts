@@ -38,7 +38,7 @@ export interface VerifyOptions {
   readonly readData?: boolean;
   /** What earlier calls found out, for the runs of one chain. */
   readonly verified?: Verified;
-  /** Bytes of memory for parts and their content; 160 MB if not given. */
+  /** Bytes of memory for parts and their content; 112 MB if not given. */
   readonly memory?: number;
   readonly workers?: number;
   /** Told the bytes of each object that was checked. */
@@ -155,7 +155,7 @@ async function verifyContent(
   const budget = restoreBudget(plan, options.memory ?? DEFAULT_MEMORY, options.workers);
   await using pool = startPool(budget.workers, null);
   const consumer = new ContentVerifier(plan, { ...ports, pool });
-  await fetchParts({ reader: options.reader, plan, consumer }, { memory: budget.fetchBytes, breath });
+  await fetchParts({ reader: options.reader, plan, consumer }, { budget, breath });
 }
 
 /** Opens what no entry needs: the run's other objects, and its key objects, whose key must be that of the parts. */

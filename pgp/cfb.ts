@@ -9,6 +9,7 @@
  */
 
 import { type Cipheriv, createCipheriv } from 'node:crypto';
+import { free } from '../system/memory.ts';
 import { BLOCK } from './packets.ts';
 
 /** Pieces of this size stay in the processor's second-level cache, and keep what OpenSSL returns for each small. */
@@ -31,6 +32,8 @@ class Cfb {
     xorInto(piece.subarray(0, BLOCK), this.#mask);
     xorInto(piece.subarray(BLOCK), masks);
     if (masks.length > 0) this.#mask.set(masks.subarray(-BLOCK));
+    // Left to the collector it costs more than the encryption, and piles up meanwhile.
+    free(masks);
   }
 }
 

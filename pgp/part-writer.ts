@@ -1,4 +1,7 @@
-/** Sealing parts: see packets.ts for the form and cfb.ts for how it is computed. */
+/**
+ * Sealing parts: see packets.ts for the form and cfb.ts for how it is computed. A part is sealed where its content lies,
+ * in one pass, so that no second memory of its size is needed.
+ */
 
 import { createHash } from 'node:crypto';
 import { cfbEncryption, PIECE } from './cfb.ts';
@@ -17,17 +20,22 @@ import {
 } from './packets.ts';
 import type { SessionKey } from './session-key-value.ts';
 
-/** Writes parts that all carry one session key. Holds one small working buffer. */
+/** What is encrypted must begin at a multiple of this in memory. */
+const ALIGNMENT = 8;
+
+/** Writes parts that all carry one session key. */
 export class PartWriter {
   readonly #key: SessionKey;
   readonly #packets: Buffer;
-  readonly #work = new Uint8Array(PIECE + MDC);
+  /** Where a part begins in its memory. */
+  readonly #start: number;
 
   /** `packets` come from `sessionKeyPackets` for the same key; that they belong together is not checked. */
   constructor(sessionKey: SessionKey, packets: Uint8Array) {
     if (sessionKeyPacketsLength(packets) !== packets.length) throw new RangeError('not session-key packets');
     this.#key = sessionKey;
     this.#packets = Buffer.from(packets);
+    this.#start = (ALIGNMENT - ((packets.length + SEIPD_HEADER) % ALIGNMENT)) % ALIGNMENT;
   }
 
   /** The exact size in bytes of a part with so much content. */
@@ -35,56 +43,62 @@ export class PartWriter {
     return this.#packets.length + SEIPD_HEADER + ENVELOPE + contentLength;
   }
 
-  /** Seals into fresh memory; otherwise like sealInto. */
+  /** Where the content must lie in the memory for `sealInPlace`. */
+  get contentOffset(): number {
+    return this.#start + this.#packets.length + SEIPD_HEADER + PREFIX + LITERAL_HEADER;
+  }
+
+  /** How much memory `sealInPlace` needs for so much content. */
+  memorySize(contentLength: number): number {
+    return this.contentOffset + contentLength + MDC;
+  }
+
+  /** Seals into fresh memory; otherwise like sealInPlace. */
   seal(content: Uint8Array, random16: Uint8Array): Buffer {
-    const part = Buffer.allocUnsafeSlow(this.sealedSize(content.length));
-    this.sealInto(part, content, random16);
-    return part;
+    const memory = Buffer.allocUnsafeSlow(this.memorySize(content.length));
+    memory.set(content, this.contentOffset);
+    return this.sealInPlace(memory, content.length, random16).bytes;
   }
 
   /**
-   * Writes a part with `content` to the beginning of `target` and returns its size. `random16` must be 16 fresh random
-   * bytes for every part. The two memories must not overlap. Throws RangeError where the content is over 512 MiB or the
-   * target too small.
+   * Makes a part of the `contentLength` bytes at `contentOffset` in `memory`, in whose place it is then; returns it and
+   * its SHA-256 (hex). `random16` must be 16 fresh random bytes for every part. Throws RangeError where the content is
+   * over 512 MiB, the memory is too small, or it does not begin at a multiple of 8.
    */
-  sealInto(target: Uint8Array, content: Uint8Array, random16: Uint8Array): number {
-    if (content.length > MAX_CONTENT) throw new RangeError(`a part holds ${MAX_CONTENT} bytes at most`);
+  sealInPlace(
+    memory: Uint8Array,
+    contentLength: number,
+    random16: Uint8Array,
+  ): { readonly bytes: Buffer; readonly sha256: string } {
+    if (contentLength > MAX_CONTENT) throw new RangeError(`a part holds ${MAX_CONTENT} bytes at most`);
     if (random16.length !== BLOCK) throw new RangeError(`a part needs ${BLOCK} random bytes`);
-    const size = this.sealedSize(content.length);
-    if (target.length < size) throw new RangeError(`a part of ${size} bytes does not fit in ${target.length}`);
-    target.set(this.#packets);
-    target.set(seipdHeader(content.length), this.#packets.length);
+    if (memory.length < this.memorySize(contentLength)) throw new RangeError('the memory is too small for the part');
+    if (memory.byteOffset % ALIGNMENT !== 0) throw new RangeError('the memory does not begin at a multiple of 8');
+    const bytes = Buffer.from(memory.buffer, memory.byteOffset + this.#start, this.sealedSize(contentLength));
+    const encryptedAt = this.#packets.length + SEIPD_HEADER;
+    bytes.set(this.#packets);
+    bytes.set(seipdHeader(contentLength), this.#packets.length);
+    const whole = createHash('sha256').update(bytes.subarray(0, encryptedAt));
 
-    const work = this.#work;
-    work.set(random16);
-    work.set(random16.subarray(BLOCK - 2), BLOCK);
-    work.set(literalHeader(content.length), PREFIX);
+    const octets = bytes.subarray(encryptedAt);
+    octets.set(random16);
+    octets.set(random16.subarray(BLOCK - 2), BLOCK);
+    octets.set(literalHeader(contentLength), PREFIX);
+    const mdcAt = octets.length - MDC;
+    octets.set(MDC_HEADER, mdcAt);
+    // The modification detection code covers the two header octets of its own packet.
+    const hashed = mdcAt + MDC_HEADER.length;
+    const mdc = createHash('sha1');
     const cipher = cfbEncryption(this.#key.reveal());
-    const hash = createHash('sha1');
-    let written = this.#packets.length + SEIPD_HEADER;
-    const emit = (length: number) => {
-      const piece = work.subarray(0, length);
+    for (let start = 0; start < octets.length; start += PIECE) {
+      const end = Math.min(start + PIECE, octets.length);
+      if (start < hashed) mdc.update(octets.subarray(start, Math.min(end, hashed)));
+      // All of it is hashed now, and the digest takes its place behind.
+      if (start < hashed && end >= hashed) octets.set(mdc.digest(), hashed);
+      const piece = octets.subarray(start, end);
       cipher.update(piece);
-      target.set(piece, written);
-      written += length;
-    };
-
-    let filled = PREFIX + LITERAL_HEADER;
-    for (let taken = 0; taken < content.length; ) {
-      const length = Math.min(PIECE - filled, content.length - taken);
-      work.set(content.subarray(taken, taken + length), filled);
-      taken += length;
-      filled += length;
-      if (filled < PIECE) break;
-      hash.update(work.subarray(0, PIECE));
-      emit(PIECE);
-      filled = 0;
+      whole.update(piece);
     }
-    // The hash covers the two header octets of its own packet.
-    work.set(MDC_HEADER, filled);
-    hash.update(work.subarray(0, filled + MDC_HEADER.length));
-    work.set(hash.digest(), filled + MDC_HEADER.length);
-    emit(filled + MDC);
-    return written;
+    return { bytes, sha256: whole.digest('hex') };
   }
 }

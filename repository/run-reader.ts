@@ -19,7 +19,7 @@ import type { ObjectInfo, ObjectStore } from '../store/port.ts';
 import { BoundedCache } from './cache.ts';
 import { chunksFor, type ListingDamage, ListingDecoder } from './listing.ts';
 import type { ManifestReader, SignedManifest } from './manifests.ts';
-import { decompressFrame, fetchObject, isDamage } from './objects.ts';
+import { assertHash, decompressFrame, fetchObject, fetchUnhashed, isDamage } from './objects.ts';
 
 /** Decrypted listing parts kept at hand. */
 const LISTING_CACHE_BYTES = 96 * 2 ** 20;
@@ -39,6 +39,17 @@ export async function readSource(manifests: ManifestReader, own: Manifest, numbe
   }
   return signed.manifest;
 }
+
+/** A part as the store has it, and what opens it. */
+export interface FetchedPart {
+  readonly bytes: Buffer;
+  readonly sessionKey: SessionKey;
+  /** The hash that it must be held against first, hex; null where that is done. */
+  readonly sha256: string | null;
+}
+
+/** All parts of one attempt of a run have one session key. */
+const attemptOf = ({ run }: Manifest, [, , , attempt]: ObjectLine): string => `${run} ${attempt}`;
 
 export class RunReader {
   readonly signed: SignedManifest;
@@ -90,14 +101,18 @@ export class RunReader {
   /** The same without the decryption: bytes that are the manifest's, and the session key that opens them. */
   async fetch(manifest: Manifest, line: ObjectLine): Promise<{ bytes: Buffer; sessionKey: SessionKey }> {
     const bytes = await fetchObject(this.#store, line);
-    const attempt = `${manifest.run} ${line[3]}`;
+    return { bytes, sessionKey: await this.#sessionKey(attemptOf(manifest, line), bytes) };
+  }
+
+  /** The session key of an attempt, from the first of its parts whose hash holds. */
+  #sessionKey(attempt: string, bytes: Uint8Array): Promise<SessionKey> {
     let sessionKey = this.#sessionKeys.get(attempt);
     if (sessionKey === undefined) {
       sessionKey = recoverSessionKey(bytes, this.#key);
       this.#sessionKeys.set(attempt, sessionKey);
       sessionKey.catch(() => this.#sessionKeys.delete(attempt));
     }
-    return { bytes, sessionKey: await sessionKey };
+    return sessionKey;
   }
 
   /** Fetches and decrypts a data part that entries of this run name by source and number. */
@@ -106,10 +121,20 @@ export class RunReader {
     return this.open(manifest, line);
   }
 
-  /** Fetches a data part, checked but still encrypted, and the session key that opens it. */
-  async fetchDataPart(source: number, number: number): Promise<{ bytes: Buffer; sessionKey: SessionKey }> {
+  /**
+   * Fetches a data part, still encrypted, and the session key that opens it. It is hashed here only where that is still
+   * to be recovered from it; whoever gets it must see to `sha256` (assertHash) before anything else. It lies in `memory`,
+   * where that is given and the store can put it there.
+   */
+  async fetchDataPart(source: number, number: number, memory?: Uint8Array): Promise<FetchedPart> {
     const { manifest, line } = await this.dataPart(source, number);
-    return this.fetch(manifest, line);
+    const [key, , hash] = line;
+    const bytes = await fetchUnhashed(this.#store, line, memory);
+    const attempt = attemptOf(manifest, line);
+    const known = this.#sessionKeys.get(attempt);
+    if (known !== undefined) return { bytes, sessionKey: await known, sha256: hash };
+    assertHash(key, hash, bytes);
+    return { bytes, sessionKey: await this.#sessionKey(attempt, bytes), sha256: null };
   }
 
   /**

@@ -70,9 +70,12 @@ export async function openObject(path: string): Promise<{ handle: FileHandle; in
   return null;
 }
 
-/** All bytes of an open file. */
-export async function readWhole(handle: FileHandle, size: number): Promise<Buffer> {
-  const body = Buffer.allocUnsafeSlow(size);
+/** All bytes of an open file, in `memory` if they fit there. */
+export async function readWhole(handle: FileHandle, size: number, memory?: Uint8Array): Promise<Buffer> {
+  const body =
+    memory === undefined || memory.length < size
+      ? Buffer.allocUnsafeSlow(size)
+      : Buffer.from(memory.buffer, memory.byteOffset, size);
   let filled = 0;
   while (filled < size) {
     const { bytesRead } = await handle.read(body, filled, size - filled, filled);

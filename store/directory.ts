@@ -35,7 +35,7 @@ import {
 import { FOLDER_MODE, Folders, syncFolder } from './directory-folders.ts';
 import { listObjectFolders, listObjects } from './directory-list.ts';
 import { assertKey, assertPrefix, RESERVED_FOLDER } from './keys-safety.ts';
-import type { ListedObject, ObjectInfo, ObjectStore, PutOptions, StoredObject } from './port.ts';
+import type { GetOptions, ListedObject, ObjectInfo, ObjectStore, PutOptions, StoredObject } from './port.ts';
 import { ReadObject } from './read-object.ts';
 
 export interface DirectoryOptions {
@@ -113,14 +113,14 @@ class DirectoryStore implements ObjectStore {
     });
   }
 
-  async get(key: string, { maxBytes = Number.POSITIVE_INFINITY } = {}): Promise<StoredObject> {
+  async get(key: string, { maxBytes = Number.POSITIVE_INFINITY, memory }: GetOptions = {}): Promise<StoredObject> {
     assertKey(key);
     return await this.#reading(key, async ({ handle, info }) => {
       if (info.size > maxBytes) {
         const what = `${key} in ${this.url} has ${info.size} bytes, more than the ${maxBytes} allowed.`;
         throw new OffsiteError('document-too-large', what);
       }
-      return new ReadObject(key, info.mtime, await readWhole(handle, info.size));
+      return new ReadObject(key, info.mtime, await readWhole(handle, info.size, memory));
     });
   }
 

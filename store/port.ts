@@ -34,8 +34,11 @@ export interface ObjectStore {
    */
   put(key: string, body: Uint8Array, options: PutOptions): Promise<{ etag: string }>;
 
-  /** Reads one object whole. One larger than `maxBytes` is refused unread: `document-too-large`. */
-  get(key: string, options?: { maxBytes?: number }): Promise<StoredObject>;
+  /**
+   * Reads one object whole. One larger than `maxBytes` is refused unread: `document-too-large`. The body is the
+   * caller's; it may lie in `memory`, from its beginning, where that is given and large enough.
+   */
+  get(key: string, options?: GetOptions): Promise<StoredObject>;
 
   /** What the store itself says of an object: no content is trusted from the caller. */
   head(key: string): Promise<ObjectInfo>;
@@ -50,6 +53,12 @@ export interface ObjectStore {
 export interface PutOptions {
   readonly condition: PutCondition;
   readonly sha256?: string;
+}
+
+export interface GetOptions {
+  readonly maxBytes?: number;
+  /** Memory for the body, so that whoever reads many objects need not take new memory for each. */
+  readonly memory?: Uint8Array | undefined;
 }
 
 export type PutCondition = 'absent' | { readonly etag: string };

@@ -6,10 +6,15 @@ export function environmentVariable(name: string): string | undefined {
   return value === undefined || value === '' ? undefined : value;
 }
 
-/** A copy of the whole environment, for child processes. */
+/** What bin/offsite sets for itself, and nobody else should work with. */
+const OF_THE_LAUNCHER = new Set(['MALLOC_ARENA_MAX', 'MALLOC_MMAP_THRESHOLD_', 'NODE_COMPILE_CACHE']);
+
+/** A copy of the environment, for child processes. */
 export function wholeEnvironment(): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined),
+    Object.entries(process.env).filter(
+      (pair): pair is [string, string] => pair[1] !== undefined && !OF_THE_LAUNCHER.has(pair[0]),
+    ),
   );
 }
 

@@ -2,7 +2,6 @@ import { Argument, type Command } from 'commander';
 import { displayPath } from '../../contract/byte-path.ts';
 import { OffsiteError, toOffsiteError } from '../../contract/errors.ts';
 import { decodeJob } from '../../contract/job.ts';
-import { backupSets } from '../../host-agent/backup-sets.ts';
 import { hostNameOf } from '../../host-agent/config.ts';
 import { exitCodeOf, type RunResult } from '../../host-agent/run/outcome.ts';
 import { runJson } from '../../operator/runs.ts';
@@ -48,6 +47,8 @@ Examples:
 }
 
 async function backup(type: 'auto' | 'full' | 'incremental', options: Options, context: Context): Promise<void> {
+  // Loaded when it is needed: other commands start without it.
+  const { backupSets } = await import('../../host-agent/backup-sets.ts');
   const { output, clock, signal } = context;
   if (context.options.store !== undefined) {
     throw new OffsiteError('usage', '--store goes without backup: a host backs up to the store of its config');

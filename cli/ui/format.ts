@@ -37,7 +37,7 @@ export const formatInstant = (instant: Date | string): string =>
 
 /** A count with its noun: `1 file`, `3 files`. */
 export const count = (number: number, noun: string): string =>
-  `${number.toLocaleString('en-US')} ${noun}${number === 1 ? '' : 's'}`;
+  `${String(number).replaceAll(/\B(?=(?:\d{3})+$)/g, ',')} ${noun}${number === 1 ? '' : 's'}`;
 
 /** Columns, the numbers' right-aligned; no line ends in blanks. */
 export function table(rows: readonly (readonly string[])[], rightAligned: readonly number[] = []): string {

@@ -2,7 +2,7 @@
 
 import { type BytePath, comparePaths } from '../../contract/byte-path.ts';
 import { decodeLine, type Entry } from '../../contract/entry.ts';
-import type { BaseEntry } from '../state/state.ts';
+import type { BaseEntry } from '../state/entry-blocks.ts';
 
 /** Walks through the base in step with the scan. */
 export class BaseCursor {

@@ -1,40 +1,52 @@
-/** The memory budget: what part size and how many uploads at once a peak resident size allows. */
+/** The memory budget: what part size and how many threads and uploads at once a peak resident size allows. */
 
+import { availableParallelism } from 'node:os';
 import { OffsiteError } from '../../contract/errors.ts';
 import { MIN_PART_SIZE } from '../../contract/host-config.ts';
+import type { PartSizes } from './part-sizes.ts';
 
-/** The process itself: code, the state being read, compressor and garbage. */
-const BASE_BYTES = 150_000_000;
-/** Windows onto files being read. */
-const WINDOW_BYTES = 16 * 2 ** 20;
-const MAX_UPLOADS = 4;
+/** The process itself with one thread: code, the state being read, lines that wait, garbage. */
+const BASE_BYTES = 175_000_000;
+/** Another thread: its heap, its window onto the file being read, the compressor, garbage. Measured. */
+const THREAD_BYTES = 70_000_000;
+/** Of all memory, so much is for parts, unless a run has very many. */
+const PARTS_SHARE = 0.16;
+const MAX_THREADS = 4;
+/** Parts that a thread has in memory: one that it fills, and others on their way to the store. */
+const [LEAST_MEMORIES, MOST_MEMORIES] = [2, 3] as const;
+/** A part of this size is worth more than another upload at once. */
+const GOOD_PART_SIZE = 16 * 2 ** 20;
 /** A run should have about this many parts at most. */
 const MAX_PARTS = 20_000;
 
-/** After so many parts the next ones are twice as large, as far as memory allows. */
-const DOUBLE_AFTER = 10_000;
-
 export interface Budget {
-  /** How large a part may get; the parts of a run that nobody knew would be huge grow as they come. */
-  partSizeOf(number: number): number;
+  readonly threads: number;
+  /** Parts in memory, for each thread. */
+  readonly memories: number;
+  readonly partSizes: PartSizes;
   readonly uploads: number;
 }
 
 /**
  * `memory`: bytes of resident size aimed at; `partSize`: the configured size; `lastRunBytes`: content bytes of the
- * last run, from which a huge run gets bigger parts. Memory wins over both. Throws `memory-too-small`.
+ * last run, from which a huge run gets bigger parts. Memory wins over both, and over the number of threads: at the
+ * default of 350 MB there are two, whatever the cores. Throws `memory-too-small`.
  */
-export function planBudget(options: { memory: number; partSize: number; lastRunBytes: number }): Budget {
-  const available = options.memory - BASE_BYTES - WINDOW_BYTES;
+export function planBudget(
+  options: { memory: number; partSize: number; lastRunBytes: number },
+  cores: number = availableParallelism(),
+): Budget {
   const wanted = Math.max(options.partSize, Math.ceil(options.lastRunBytes / MAX_PARTS / 2 ** 20) * 2 ** 20);
-  // A part exists three times at the least: gathered, opened again by sample, and sealed and in flight.
-  const largest = Math.floor(available / 3 / 2 ** 20) * 2 ** 20;
-  if (largest < MIN_PART_SIZE) {
-    throw new OffsiteError('memory-too-small', `memory: ${options.memory} bytes leave no room for parts of 8 MiB`);
+  for (let threads = Math.min(cores, MAX_THREADS); threads > 0; threads--) {
+    const left = options.memory - BASE_BYTES - (threads - 1) * THREAD_BYTES;
+    const sizeOf = (bytes: number, memories: number) => Math.floor(bytes / threads / memories / 2 ** 20) * 2 ** 20;
+    const atFirst = Math.min(left, options.memory * PARTS_SHARE);
+    if (sizeOf(atFirst, LEAST_MEMORIES) < MIN_PART_SIZE) continue;
+    const isEnough = sizeOf(atFirst, MOST_MEMORIES) >= Math.min(GOOD_PART_SIZE, wanted);
+    const memories = isEnough ? MOST_MEMORIES : LEAST_MEMORIES;
+    const first = Math.min(wanted, sizeOf(atFirst, memories));
+    const partSizes = { first, most: Math.max(first, sizeOf(left, memories)) };
+    return { threads, memories, uploads: threads * (memories - 1), partSizes };
   }
-  const partSize = Math.min(wanted, largest);
-  const uploads = Math.min(MAX_UPLOADS, Math.max(1, Math.floor(available / partSize) - 2 - 1));
-  const most = Math.max(partSize, Math.floor(available / (2 + uploads)));
-  const partSizeOf = (number: number) => Math.min(most, partSize * 2 ** Math.floor(number / DOUBLE_AFTER));
-  return { partSizeOf, uploads };
+  throw new OffsiteError('memory-too-small', `memory: ${options.memory} bytes leave no room for parts of 8 MiB`);
 }

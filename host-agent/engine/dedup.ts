@@ -1,8 +1,9 @@
-/** Which chunks are stored already: those of the base and those of this run. */
+/** What chunks are known by. */
 
 import { createHash } from 'node:crypto';
 import type { Location } from '../../contract/entry.ts';
 
+/** Which chunks of the base's listing are stored already. */
 export class DedupTable {
   readonly #known = new Map<string, Location>();
 
@@ -17,14 +18,6 @@ export class DedupTable {
   add(digest: string, location: Location): void {
     if (!this.#known.has(digest)) this.#known.set(digest, location);
   }
-
-  get size(): number {
-    return this.#known.size;
-  }
-
-  entries(): IterableIterator<[string, Location]> {
-    return this.#known.entries();
-  }
 }
 
 /** SHA-256 in base64: the form of digests in entries and tables. */
@@ -32,10 +25,10 @@ export function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('base64');
 }
 
-/** The content hash of a file: its only chunk's digest, or the SHA-256 of all raw digests in order. */
-export function contentHash(digests: readonly string[]): string | undefined {
-  if (digests.length <= 1) return digests[0];
+/** The content hash of a file (base64): its only chunk's digest, or the SHA-256 of all digests in order. */
+export function contentHash(digests: readonly Buffer[]): string | undefined {
+  if (digests.length <= 1) return digests[0]?.toString('base64');
   const hash = createHash('sha256');
-  for (const digest of digests) hash.update(Buffer.from(digest, 'base64'));
+  for (const digest of digests) hash.update(digest);
   return hash.digest('base64');
 }

@@ -1,89 +1,89 @@
 /**
- * Frames: one zstd frame for a big chunk, or for small chunks gathered up to 256 KiB. A location is complete only when
- * its frame is closed, so `add` hands out an object whose frame fields are filled in then.
+ * Frames: one zstd frame for a big chunk, or for small chunks gathered up to 256 KiB. A chunk's location is complete
+ * when its frame is closed; the table of chunks is told then.
  */
 
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import type { Location } from '../../contract/entry.ts';
 import { OffsiteError } from '../../contract/errors.ts';
-import { collectYoungGarbage } from '../../system/memory.ts';
+import { discard } from '../../system/memory.ts';
+import type { ChunkTable } from './chunk-table.ts';
 
 /** Chunks below this are gathered; bigger ones have a frame of their own. */
 export const GROUP_BYTES = 256 * 2 ** 10;
-
-/** Each frame leaves about as much garbage as it had content; it is collected after so many bytes of it. */
-const GARBAGE_BYTES = 16 * 2 ** 20;
 
 /** One frame in sixteen is decompressed again before it is stored, and always the first. */
 const SAMPLE = 16;
 
 /** Takes finished frames; answers where the frame lies. */
 export interface FrameSink {
-  append(frame: Buffer): { part: number; frameOffset: number };
+  /** `chunks`: what lies in the frame. */
+  append(frame: Buffer, chunks: readonly number[]): { part: number; frameOffset: number };
+}
+
+export interface FrameOptions {
+  readonly level: number;
+  /** The place of this run in the `sources` table. */
+  readonly source: number;
+  /** Open and compare everything, not a sample. */
+  readonly verifyAll: boolean;
 }
 
 export class FrameBuilder {
   readonly #sink: FrameSink;
-  readonly #level: number;
-  readonly #source: number;
-  readonly #verifyAll: boolean;
+  readonly #table: ChunkTable;
+  readonly #options: FrameOptions;
   #frames = 0;
   readonly #group = Buffer.allocUnsafe(GROUP_BYTES);
   #grouped = 0;
-  #waiting: Location[] = [];
-  #garbage = 0;
+  #chunks: number[] = [];
+  #lengths: number[] = [];
 
-  /** `source`: the place of this run in the `sources` table. */
-  constructor(sink: FrameSink, options: { level: number; source: number; verifyAll: boolean }) {
+  constructor(sink: FrameSink, table: ChunkTable, options: FrameOptions) {
     this.#sink = sink;
-    this.#level = options.level;
-    this.#source = options.source;
-    this.#verifyAll = options.verifyAll;
+    this.#table = table;
+    this.#options = options;
   }
 
-  /** True while locations that were handed out wait for their frame. */
+  /** True while chunks wait for their frame. */
   get isOpen(): boolean {
-    return this.#waiting.length > 0;
+    return this.#chunks.length > 0;
   }
 
-  /** Takes a chunk's bytes (copied before it returns). */
-  add(chunk: Uint8Array): Location {
-    const location = { source: this.#source, part: 0, frameOffset: 0, frameLength: 0, offset: 0, length: chunk.length };
-    if (chunk.length >= GROUP_BYTES) {
-      this.#emit(chunk, [location]);
-      return location;
+  /** Takes the bytes of a chunk (copied before it returns). */
+  add(chunk: number, bytes: Uint8Array): void {
+    if (bytes.length >= GROUP_BYTES) {
+      this.#emit(bytes, [chunk], [bytes.length]);
+      return;
     }
-    if (this.#grouped + chunk.length > GROUP_BYTES) this.close();
-    location.offset = this.#grouped;
-    this.#group.set(chunk, this.#grouped);
-    this.#grouped += chunk.length;
-    this.#waiting.push(location);
-    return location;
+    if (this.#grouped + bytes.length > GROUP_BYTES) this.close();
+    this.#group.set(bytes, this.#grouped);
+    this.#grouped += bytes.length;
+    this.#chunks.push(chunk);
+    this.#lengths.push(bytes.length);
   }
 
-  /** Closes the open frame, so that every location handed out is complete. */
+  /** Closes the open frame, so that every chunk is located. */
   close(): void {
-    if (this.#waiting.length === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#emit(this.#group.subarray(0, this.#grouped), waiting);
+    if (this.#chunks.length === 0) return;
+    const [chunks, lengths] = [this.#chunks, this.#lengths];
+    [this.#chunks, this.#lengths] = [[], []];
+    this.#emit(this.#group.subarray(0, this.#grouped), chunks, lengths);
     this.#grouped = 0;
   }
 
-  #emit(content: Uint8Array, locations: Location[]): void {
-    const frame = compressFrame(content, this.#level);
-    if (this.#verifyAll || this.#frames++ % SAMPLE === 0) compare(frame, content);
-    const { part, frameOffset } = this.#sink.append(frame);
-    this.#garbage += content.length;
-    if (this.#garbage >= GARBAGE_BYTES) {
-      this.#garbage = 0;
-      collectYoungGarbage();
-    }
-    for (const location of locations) {
-      location.part = part;
-      location.frameOffset = frameOffset;
-      location.frameLength = frame.length;
-    }
+  #emit(content: Uint8Array, chunks: readonly number[], lengths: readonly number[]): void {
+    const { level, source, verifyAll } = this.#options;
+    const frame = compressFrame(content, level);
+    if (verifyAll || this.#frames++ % SAMPLE === 0) compare(frame, content);
+    const { part, frameOffset } = this.#sink.append(frame, chunks);
+    // The compressor asks for as much memory as the content has, whatever it makes of it.
+    discard(content.length);
+    let offset = 0;
+    chunks.forEach((chunk, i) => {
+      const length = lengths[i] as number;
+      this.#table.locate(chunk, { source, part, frameOffset, frameLength: frame.length, offset, length });
+      offset += length;
+    });
   }
 }
 

@@ -1,8 +1,8 @@
 /** Keeps in the listing what the base knows beneath a directory that could not be listed. */
 
 import { type BytePath, isUnder } from '../../contract/byte-path.ts';
-import type { BaseEntry } from '../state/state.ts';
-import { type Done, staleEntry } from './store-entry.ts';
+import type { BaseEntry } from '../state/entry-blocks.ts';
+import { type Done, staleEntry, stampOfBase } from './store-entry.ts';
 
 export class HiddenDirectory {
   readonly #add: (kept: Done) => void;
@@ -21,6 +21,6 @@ export class HiddenDirectory {
   /** An entry of the base that the scan did not find; it is kept if the directory may still hold it. */
   keep(entry: BaseEntry): void {
     if (this.#present === null || !isUnder(entry.path, this.#present.path)) return;
-    this.#add({ entry: staleEntry(entry, this.#present.error), stamp: entry, settled: false });
+    this.#add({ entry: staleEntry(entry, this.#present.error), stamp: stampOfBase(entry), settled: false });
   }
 }

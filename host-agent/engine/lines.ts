@@ -1,30 +1,46 @@
 /** From entries to the lines of listing and state, in order. */
 
-import { type Entry, encodeEntry } from '../../contract/entry.ts';
+import type { BytePath } from '../../contract/byte-path.ts';
+import { type Entry, type EntryType, encodeEntry } from '../../contract/entry.ts';
 import { typeOf } from '../source/attributes.ts';
 import type { Gates } from '../source/gates.ts';
 import type { Found } from '../source/scan.ts';
-import type { BaseEntry, StateWriter } from '../state/state.ts';
-import type { ContentStore } from './content-store.ts';
+import type { BaseEntry } from '../state/entry-blocks.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { ChunkTable } from './chunk-table.ts';
+import { contentHash } from './dedup.ts';
 import type { ListingWriter } from './listing.ts';
 import type { Done } from './store-entry.ts';
 import type { RunTally } from './tally.ts';
 
-/** Entries that wait for an open frame; with more, the frame is closed although it has room. */
-const MAX_WAITING = 16_384;
+/** Entries that may wait for one before them. */
+const MAX_WAITING = 4096;
 
 export interface LinePorts {
-  content: ContentStore;
-  listing: ListingWriter;
-  state: StateWriter;
-  gates: Gates;
-  tally: RunTally;
+  readonly chunks: ChunkTable;
+  readonly listing: ListingWriter;
+  readonly state: StateWriter;
+  readonly gates: Gates;
+  readonly tally: RunTally;
 }
 
-/** Lines leave in order, each when its locations are complete. */
+/** An entry's place in the listing. */
+export interface Slot {
+  /** Undefined until it is known; null where there is no entry after all. */
+  done: Done | null | undefined;
+}
+
+interface Reused {
+  readonly found: Found;
+  readonly before: BaseEntry;
+}
+
+/** Lines leave in order, each when its entry is known and its locations are complete. */
 export class LineQueue {
   readonly #ports: LinePorts;
-  #waiting: (Done | { found: Found; before: BaseEntry })[] = [];
+  #waiting: (Slot | Reused)[] = [];
+  /** How many of them are gone. */
+  #gone = 0;
 
   constructor(ports: LinePorts) {
     this.#ports = ports;
@@ -32,55 +48,91 @@ export class LineQueue {
 
   /** An unchanged entry: the base's lines as they are. */
   reuse(found: Found, before: BaseEntry): void {
-    this.#push({ found, before });
+    this.#waiting.push({ found, before });
+    this.drain();
   }
 
   add(done: Done): void {
-    this.#push(done);
+    this.#waiting.push({ done });
+    this.drain();
   }
 
-  flush(): void {
-    this.#ports.content.closeFrame();
-    this.#drain();
+  /** The next place, for an entry that is told later. */
+  reserve(): Slot {
+    const slot: Slot = { done: undefined };
+    this.#waiting.push(slot);
+    return slot;
   }
 
-  #push(one: Done | { found: Found; before: BaseEntry }): void {
-    this.#waiting.push(one);
-    if (!this.#ports.content.isOpen) this.#drain();
-    else if (this.#waiting.length >= MAX_WAITING) this.flush();
+  /** True where no more should be added before some have left. */
+  get isFull(): boolean {
+    return this.#waiting.length - this.#gone >= MAX_WAITING;
   }
 
-  #drain(): void {
-    for (const one of this.#waiting) {
-      if ('before' in one)
-        this.#emit(one.before, typeOf(one.found.stat), Number(one.found.stat.size), {
-          isUnchanged: true,
-          isRead: true,
-        });
-      else this.#emitDone(one);
+  get isEmpty(): boolean {
+    return this.#waiting.length === this.#gone;
+  }
+
+  /** Lets go of all that can leave. */
+  drain(): void {
+    for (let next = this.#waiting[this.#gone]; next !== undefined; next = this.#waiting[this.#gone]) {
+      if ('before' in next) this.#emitReused(next);
+      else if (next.done === undefined || !this.#isLocated(next.done)) break;
+      else if (next.done !== null) this.#emitDone(next.done);
+      this.#gone++;
     }
-    this.#waiting = [];
+    if (this.isEmpty || this.#gone > MAX_WAITING) {
+      this.#waiting = this.#waiting.slice(this.#gone);
+      this.#gone = 0;
+    }
   }
 
-  #emitDone({ entry, stamp, settled }: Done): void {
+  #isLocated(done: Done | null): boolean {
+    return done?.chunks?.every((chunk) => this.#ports.chunks.isLocated(chunk)) !== false;
+  }
+
+  #emitReused({ found, before }: Reused): void {
+    const { listing, state } = this.#ports;
+    listing.reuse(before);
+    state.reuse(before);
+    this.#count(before.path, typeOf(found.stat), Number(found.stat.size), { isUnchanged: true, isRead: true });
+  }
+
+  #emitDone({ entry, stamp, settled, chunks, before }: Done): void {
+    const { listing, state } = this.#ports;
     const { path, type, size = Number(stamp.size) } = entry;
-    this.#emit({ path, ...stamp, settled, lines: Buffer.from(encodeEntry(entry)) }, type, size, {
-      isUnchanged: false,
-      isRead: entry.error === undefined,
-    });
+    const lines = Buffer.from(encodeEntry(chunks === undefined ? entry : { ...entry, ...this.#contentOf(chunks) }));
+    if (before?.lines.equals(lines)) {
+      listing.reuse(before);
+      state.reuse(before);
+    } else {
+      listing.add(path, lines);
+      state.add({ path, ...stamp, settled, lines });
+    }
+    this.#count(path, type, size, { isUnchanged: false, isRead: entry.error === undefined });
   }
 
-  #emit(
-    entry: BaseEntry,
-    type: Entry['type'],
+  /** Hash and locations; only files of several chunks carry digests in their locations. */
+  #contentOf(chunks: readonly number[]): Pick<Entry, 'hash' | 'locations'> {
+    const table = this.#ports.chunks;
+    const digests = chunks.map((chunk) => table.digest(chunk));
+    const hash = contentHash(digests);
+    if (hash === undefined) return {};
+    const locations = chunks.map((chunk, i) => {
+      const location = table.location(chunk);
+      return chunks.length === 1 ? location : { ...location, digest: digests[i]?.toString('base64') ?? '' };
+    });
+    return { hash, locations };
+  }
+
+  #count(
+    path: BytePath,
+    type: EntryType,
     anySize: number,
     { isUnchanged, isRead }: { isUnchanged: boolean; isRead: boolean },
   ): void {
-    const { listing, state, tally, gates } = this.#ports;
     const size = type === 'file' ? anySize : 0;
-    listing.add(entry.path, entry.lines);
-    state.add(entry);
-    gates.see(entry.path, type, size, isRead);
-    tally.see(type, size, isUnchanged);
+    this.#ports.gates.see(path, type, size, isRead);
+    this.#ports.tally.see(type, size, isUnchanged);
   }
 }

@@ -11,32 +11,46 @@ import { zstdDecompressSync } from 'node:zlib';
 import { type BytePath, displayPath } from '../../contract/byte-path.ts';
 import { type Location, MAX_LINE_BYTES } from '../../contract/entry.ts';
 import { OffsiteError } from '../../contract/errors.ts';
-import { encodePath, type ListingChunk } from '../../contract/run-index.ts';
+import { decodePath, encodePath, type ListingChunk } from '../../contract/run-index.ts';
+import type { BaseEntry } from '../state/entry-blocks.ts';
+import type { ChunkTable } from './chunk-table.ts';
 import type { ContentStore } from './content-store.ts';
 import { DedupTable, digestOf } from './dedup.ts';
 import { compressFrame } from './frames.ts';
+import { type BaseListing, ListingUnits, type Unit } from './listing-units.ts';
 
 const MIN_LISTING_CHUNK = 4 * 2 ** 10;
 const AVERAGE_LISTING_CHUNK = 16 * 2 ** 10;
 const MAX_LISTING_CHUNK = 64 * 2 ** 10;
 /**
- * Chunks to be taken over are held back, compressed, until it is sure that this run stores a listing part. With more of
- * them than this they stay where they are: a run in which nothing changed stores no listing, whatever the size.
+ * Chunks to be taken over are held back until it is sure that this run stores a listing part: a run in which nothing
+ * changed stores no listing. Those that were made again from lines are held compressed, and with more than this the rest
+ * stays where it is; of the others it is enough to know where the base has them.
  */
 const MAX_HELD_BYTES = 16 * 2 ** 20;
 
 /** zstd's fastest is enough for what is thrown away at the end. */
 const HELD_LEVEL = 1;
 
+/** What `finish` gives, and what the next run takes as its base. */
+export interface FinishedListing {
+  readonly chunks: ListingChunk[];
+  /** For each chunk whether it begins with a new entry. */
+  readonly begins: boolean[];
+}
+
 interface Chunk {
-  location: Location;
+  /** Where it lies, or its number among those that this run stores. */
+  location: Location | number;
   digest: string;
   first: BytePath;
   entries: number;
+  begins: boolean;
 }
 
 export class ListingWriter {
   readonly #store: ContentStore;
+  readonly #stored: ChunkTable;
   readonly #known = new DedupTable();
   readonly #takeOver: ReadonlySet<number>;
   readonly #chunks: Chunk[] = [];
@@ -44,22 +58,85 @@ export class ListingWriter {
   #used = 0;
   #first: BytePath | null = null;
   #entries = 0;
+  #begins = true;
+  readonly #base: BaseListing | null;
+  readonly #units: ListingUnits;
+  /** Entries of the base that come again from the beginning of a unit on. */
+  #again: { unit: Unit; entries: BaseEntry[] } | null = null;
   /** Chunks of sources that are to be taken over, met before anything new was stored. */
-  #held: { chunk: Chunk; frame: Buffer }[] = [];
+  #held: { chunk: Chunk; bytes: () => Buffer }[] = [];
   #heldBytes = 0;
   #storesPart = false;
 
-  /** `base`: the listing of the base's index; empty for a full. */
-  constructor(store: ContentStore, base: readonly ListingChunk[]) {
+  /** `stored`: the table of `store`; `base`: the base's listing, null for a full. */
+  constructor(store: ContentStore, stored: ChunkTable, base: BaseListing | null) {
     this.#store = store;
-    this.#takeOver = sourcesToTakeOver(base);
-    for (const [[source, part, frameOffset, frameLength, offset, length], digest] of base) {
-      this.#known.add(digest, { source, part, frameOffset, frameLength, offset, length });
-    }
+    this.#stored = stored;
+    this.#base = base;
+    this.#takeOver = sourcesToTakeOver(base?.chunks ?? []);
+    this.#units = new ListingUnits(base);
+    for (const [location, digest] of base?.chunks ?? []) this.#known.add(digest, toLocation(location));
   }
 
   /** Adds the lines of one entry. */
   add(path: BytePath, lines: Uint8Array): void {
+    this.#endAgain();
+    this.#addLines(path, lines);
+  }
+
+  /** Adds an entry of the base as it was. Where a whole chunk comes again, its lines are not even looked at. */
+  reuse(entry: BaseEntry): void {
+    if (this.#again === null && this.#used === 0) {
+      const unit = this.#units.at(entry.index);
+      if (unit !== undefined) this.#again = { unit, entries: [] };
+    }
+    const again = this.#again;
+    if (again === null || again.unit.first + again.entries.length !== entry.index) {
+      this.add(entry.path, entry.lines);
+      return;
+    }
+    again.entries.push(entry);
+    if (again.unit.first + again.entries.length === again.unit.end) {
+      this.#again = null;
+      this.#takeUnit(again.unit);
+    }
+  }
+
+  /** Ends the listing: its chunks, for the index, with every location complete. */
+  finish(): FinishedListing {
+    this.#endAgain();
+    this.#cut();
+    this.#store.closeFrame();
+    const chunks = this.#chunks.map(({ location: at, digest, first, entries }): ListingChunk => {
+      const location = typeof at === 'number' ? this.#stored.location(at) : at;
+      const { source, part, frameOffset, frameLength, offset, length } = location;
+      return [[source, part, frameOffset, frameLength, offset, length], digest, encodePath(first), entries];
+    });
+    return { chunks, begins: this.#chunks.map(({ begins }) => begins) };
+  }
+
+  /** The unit does not come again whole: what came of it goes the way of all lines. */
+  #endAgain(): void {
+    const again = this.#again;
+    this.#again = null;
+    for (const { path, lines } of again?.entries ?? []) this.#addLines(path, lines);
+  }
+
+  #takeUnit({ first, end, chunks }: Unit): void {
+    const base = this.#base;
+    if (base === null) throw new RangeError('a unit of no base');
+    let at = 0;
+    for (const index of chunks) {
+      const [location, digest, path, entries] = base.chunks[index] as ListingChunk;
+      const chunk = { digest, location: toLocation(location), first: decodePath(path), entries };
+      const from = at;
+      at += chunk.location.length;
+      const bytes = () => base.lines(first, end).subarray(from, from + chunk.location.length);
+      this.#keep({ ...chunk, begins: base.begins[index] === true }, bytes);
+    }
+  }
+
+  #addLines(path: BytePath, lines: Uint8Array): void {
     let start = 0;
     while (start < lines.length) {
       const end = lines.indexOf(0x0a, start) + 1;
@@ -68,21 +145,12 @@ export class ListingWriter {
     }
   }
 
-  /** Ends the listing: its chunks, for the index, with every location complete. */
-  finish(): ListingChunk[] {
-    this.#cut();
-    this.#store.closeFrame();
-    return this.#chunks.map(({ location, digest, first, entries }) => {
-      const { source, part, frameOffset, frameLength, offset, length } = location;
-      return [[source, part, frameOffset, frameLength, offset, length], digest, encodePath(first), entries];
-    });
-  }
-
   #addLine(path: BytePath, line: Uint8Array, beginsEntry: boolean): void {
     if (line.length > MAX_LINE_BYTES) {
       throw new OffsiteError('internal', `the entry of ${displayPath(path)} is longer than a reader takes`);
     }
     if (this.#used > 0 && this.#used + line.length > MAX_LISTING_CHUNK) this.#cut();
+    if (this.#first === null) this.#begins = beginsEntry;
     this.#first ??= path;
     if (beginsEntry) this.#entries++;
     if (line.length > MAX_LISTING_CHUNK) {
@@ -102,44 +170,49 @@ export class ListingWriter {
   #close(bytes: Uint8Array): void {
     const digest = digestOf(bytes);
     const known = this.#known.find(digest, bytes.length);
-    const chunk = { digest, first: this.#first ?? ('' as BytePath), entries: this.#entries };
+    const first = this.#first ?? ('' as BytePath);
+    const chunk = { digest, first, entries: this.#entries, begins: this.#begins };
     this.#first = null;
     this.#entries = 0;
-    if (known === undefined) {
-      this.#chunks.push({ ...chunk, location: this.#put(bytes) });
-    } else if (!this.#takeOver.has(known.source)) {
-      this.#chunks.push({ ...chunk, location: known });
-    } else {
-      this.#takeOverOrHold({ ...chunk, location: known }, bytes);
-    }
+    if (known === undefined) this.#chunks.push({ ...chunk, location: this.#put(bytes) });
+    else this.#keep({ ...chunk, location: known }, bytes);
   }
 
-  #takeOverOrHold(chunk: Chunk, bytes: Uint8Array): void {
+  /** A chunk that an earlier run has stored. Its bytes, or where to get them while the listing is written. */
+  #keep(chunk: Chunk & { location: Location }, bytes: Uint8Array | (() => Buffer)): void {
     this.#chunks.push(chunk);
+    if (!this.#takeOver.has(chunk.location.source)) return;
     if (this.#storesPart) {
-      chunk.location = this.#store.put(bytes, new DedupTable()).location;
-      return;
+      (chunk as Chunk).location = this.#store.put(typeof bytes === 'function' ? bytes() : bytes);
+    } else if (typeof bytes === 'function') {
+      this.#held.push({ chunk, bytes });
+    } else if (this.#heldBytes <= MAX_HELD_BYTES) {
+      const frame = compressFrame(bytes, HELD_LEVEL);
+      this.#held.push({ chunk, bytes: () => zstdDecompressSync(frame) });
+      this.#heldBytes += frame.length;
     }
-    if (this.#heldBytes > MAX_HELD_BYTES) return;
-    const frame = compressFrame(bytes, HELD_LEVEL);
-    this.#held.push({ chunk, frame });
-    this.#heldBytes += frame.length;
-    if (this.#heldBytes > MAX_HELD_BYTES) this.#held = [];
   }
 
-  #put(bytes: Uint8Array): Location {
+  #put(bytes: Uint8Array): number {
     if (!this.#storesPart) this.#releaseHeld();
-    return this.#store.put(bytes, this.#known).location;
+    return this.#store.put(bytes);
   }
 
   #releaseHeld(): void {
     this.#storesPart = true;
-    for (const { chunk, frame } of this.#held) {
-      chunk.location = this.#store.put(zstdDecompressSync(frame), new DedupTable()).location;
-    }
+    for (const { chunk, bytes } of this.#held) chunk.location = this.#store.put(bytes());
     this.#held = [];
   }
 }
+
+const toLocation = ([source, part, frameOffset, frameLength, offset, length]: ListingChunk[0]): Location => ({
+  source,
+  part,
+  frameOffset,
+  frameLength,
+  offset,
+  length,
+});
 
 /** Content-defined: a line ends its chunk with a likelihood that grows with its length, and depends on nothing else. */
 function endsChunk(line: Uint8Array): boolean {

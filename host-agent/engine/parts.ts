@@ -1,14 +1,14 @@
-/** Parts: frames gathered to the part size, sealed, opened again by sample, and handed to the uploads. */
+/** Parts: frames gathered to the part size, sealed where they lie, opened again by sample, and handed on. */
 
+import { hash } from 'node:crypto';
 import { OffsiteError } from '../../contract/errors.ts';
-import { sha256Hex } from '../../contract/ids.ts';
-import { openPart } from '../../pgp/part-reader.ts';
+import { contentDigest } from '../../pgp/part-reader.ts';
 import type { PartWriter } from '../../pgp/part-writer.ts';
-import type { SessionKey } from '../../pgp/session-key.ts';
+import type { SessionKey } from '../../pgp/session-key-value.ts';
 import { secureRandom } from '../../system/random.ts';
 import type { FrameSink } from './frames.ts';
 
-/** One part in sixteen is opened again before it is uploaded, and always the first. */
+/** One part in sixteen is opened again before it is uploaded, and always a thread's first. */
 const SAMPLE = 16;
 
 /** A manifest holds 200,000 objects, and an index must still fit. */
@@ -18,6 +18,8 @@ export interface SealedPart {
   readonly number: number;
   readonly bytes: Buffer;
   readonly sha256: string;
+  /** Numbers of the chunks that lie in it. */
+  readonly chunks: number[];
 }
 
 /** Seals content under one attempt's session key. */
@@ -26,8 +28,6 @@ export class Sealer {
   readonly #key: SessionKey;
   readonly #verifyAll: boolean;
   #sealed = 0;
-  /** Room to open a part again; made at the first one and kept. */
-  #opened: Buffer = Buffer.alloc(0);
 
   constructor(writer: PartWriter, key: SessionKey, options: { verifyAll: boolean }) {
     this.#writer = writer;
@@ -35,89 +35,94 @@ export class Sealer {
     this.#verifyAll = options.verifyAll;
   }
 
-  /** Bytes of the part that `content` of this length becomes. */
-  sealedSize(length: number): number {
-    return this.#writer.sealedSize(length);
+  /** Where content must lie in the memory that is sealed. */
+  get contentOffset(): number {
+    return this.#writer.contentOffset;
   }
 
-  /** Seals into `target` where it is large enough, else into a new buffer. */
-  seal(content: Uint8Array, target?: Buffer): { bytes: Buffer; sha256: string } {
-    const size = this.#writer.sealedSize(content.length);
-    const buffer = target !== undefined && target.length >= size ? target : Buffer.allocUnsafeSlow(size);
-    const bytes = buffer.subarray(0, this.#writer.sealInto(buffer, content, secureRandom(16)));
-    if (this.#verifyAll || this.#sealed++ % SAMPLE === 0) this.#compare(bytes, content);
-    return { bytes, sha256: sha256Hex(bytes) };
+  /** How much memory is needed to seal so much content. */
+  memorySize(length: number): number {
+    return this.#writer.memorySize(length);
   }
 
-  #compare(bytes: Buffer, content: Uint8Array): void {
-    if (this.#opened.length < bytes.length) this.#opened = Buffer.allocUnsafeSlow(bytes.length);
-    if (!openPart(bytes, this.#key, this.#opened).equals(content)) {
+  /** Seals what lies at `contentOffset` in the memory, in its place. */
+  sealInPlace(memory: Buffer, length: number): { bytes: Buffer; sha256: string } {
+    const isChecked = this.#verifyAll || this.#sealed++ % SAMPLE === 0;
+    const content = memory.subarray(this.contentOffset, this.contentOffset + length);
+    const digest = isChecked ? hash('sha256', content) : null;
+    const sealed = this.#writer.sealInPlace(memory, length, secureRandom(16));
+    if (digest !== null && contentDigest(sealed.bytes, this.#key) !== digest) {
       throw new OffsiteError('internal', 'a part that was just sealed does not open to the same content');
     }
+    return sealed;
+  }
+
+  /** Seals content into memory of its own. */
+  seal(content: Uint8Array): { bytes: Buffer; sha256: string } {
+    const memory = Buffer.allocUnsafeSlow(this.memorySize(content.length));
+    memory.set(content, this.contentOffset);
+    return this.sealInPlace(memory, content.length);
   }
 }
 
 export interface PartPorts {
+  readonly sealer: Sealer;
   /** Draws the next part number, once. */
-  nextNumber(): number;
-  sealer: Sealer;
-  /** A buffer to seal into, or undefined to allocate one. */
-  takeBuffer(size: number): Buffer | undefined;
-  /** Receives each sealed part, in order of its number. */
+  drawNumber(): number;
+  /** How large the content of this part may get. */
+  partSizeOf(number: number): number;
+  /** Memory of at least `size` bytes; waits for it where that is how memory is bounded. */
+  takeMemory(size: number): Buffer;
+  /** Receives each sealed part. Its memory is not used any more. */
   onSealed(part: SealedPart): void;
 }
 
-/** Gathers frames into one buffer; a part that is full is sealed at once, so that the buffer is free again. */
+/** Gathers frames in the memory in which they are then sealed. */
 export class PartAssembler implements FrameSink {
   readonly #ports: PartPorts;
-  readonly #partSizeOf: (number: number) => number;
+  readonly #contentOffset: number;
+  #memory: Buffer | null = null;
   #partSize = 0;
-  #buffer: Buffer = Buffer.alloc(0);
   #used = 0;
   #number = -1;
+  #chunks: number[] = [];
 
-  constructor(ports: PartPorts, partSizeOf: (number: number) => number) {
+  constructor(ports: PartPorts) {
     this.#ports = ports;
-    this.#partSizeOf = partSizeOf;
+    this.#contentOffset = ports.sealer.contentOffset;
   }
 
-  append(frame: Buffer): { part: number; frameOffset: number } {
+  append(frame: Buffer, chunks: readonly number[]): { part: number; frameOffset: number } {
     if (this.#used > 0 && this.#used + frame.length > this.#partSize) this.flush();
-    if (this.#used === 0) this.#begin();
-    this.#reserve(this.#used + frame.length);
-    this.#buffer.set(frame, this.#used);
+    const memory = this.#memory ?? this.#begin(frame.length);
     const frameOffset = this.#used;
+    memory.set(frame, this.#contentOffset + frameOffset);
     this.#used += frame.length;
+    for (const chunk of chunks) this.#chunks.push(chunk);
     return { part: this.#number, frameOffset };
   }
 
-  #begin(): void {
-    this.#number = this.#ports.nextNumber();
+  /** Seals what is there. */
+  flush(): void {
+    if (this.#memory === null) return;
+    const [memory, chunks] = [this.#memory, this.#chunks];
+    const sealed = this.#ports.sealer.sealInPlace(memory, this.#used);
+    this.#memory = null;
+    this.#chunks = [];
+    this.#used = 0;
+    this.#ports.onSealed({ number: this.#number, ...sealed, chunks });
+  }
+
+  #begin(firstFrame: number): Buffer {
+    this.#number = this.#ports.drawNumber();
     if (this.#number >= MAX_NUMBER) {
       throw new OffsiteError(
         'memory-too-small',
         `a run has ${MAX_NUMBER} parts at most: raise memory, so that they get larger`,
       );
     }
-    this.#partSize = this.#partSizeOf(this.#number);
-  }
-
-  /** Seals what is there. */
-  flush(): void {
-    if (this.#used === 0) return;
-    const content = this.#buffer.subarray(0, this.#used);
-    const target = this.#ports.takeBuffer(this.#ports.sealer.sealedSize(content.length));
-    const sealed = this.#ports.sealer.seal(content, target);
-    this.#used = 0;
-    this.#ports.onSealed({ number: this.#number, ...sealed });
-  }
-
-  /** The buffer grows by doubling up to the part size, so that small runs stay small. */
-  #reserve(size: number): void {
-    if (size <= this.#buffer.length) return;
-    const doubled = Math.max(2 ** 20, this.#buffer.length * 2);
-    const grown = Buffer.allocUnsafeSlow(Math.max(size, Math.min(doubled, this.#partSize)));
-    grown.set(this.#buffer.subarray(0, this.#used));
-    this.#buffer = grown;
+    this.#partSize = this.#ports.partSizeOf(this.#number);
+    this.#memory = this.#ports.takeMemory(this.#ports.sealer.memorySize(Math.max(this.#partSize, firstFrame)));
+    return this.#memory;
   }
 }

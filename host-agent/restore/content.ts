@@ -2,14 +2,13 @@
 
 import { closeSync } from 'node:fs';
 import type { BytePath } from '../../contract/byte-path.ts';
-import type { SessionKey } from '../../pgp/session-key.ts';
+import type { FetchedPart } from '../../repository/run-reader.ts';
 import { isInOnePart } from './chunks.ts';
 import type { EntryTable } from './entry-table.ts';
 import type { PartConsumer, WantedPart } from './fetch.ts';
 import { createFile } from './file-writer.ts';
 import type { Outcome } from './outcome.ts';
 import { partTask } from './part-task.ts';
-import type { FileTask } from './part-work.ts';
 import type { Placer } from './placer.ts';
 import type { PlannedPart } from './plan.ts';
 import type { PartPool } from './pool.ts';
@@ -47,15 +46,19 @@ export class ContentRestorer implements PartConsumer {
     this.#onPart();
   }
 
-  async onFetched(wanted: WantedPart, fetched: { bytes: Buffer; sessionKey: SessionKey }): Promise<void> {
+  async onFetched(wanted: WantedPart, fetched: FetchedPart): Promise<Uint8Array> {
     // Another part may have cost a file meanwhile.
     const chunks = wanted.chunks.filter((chunk) => this.isWanted(chunk) && this.#begin(this.#entryOf(chunk)));
-    const task = partTask(this.#table, { key: wanted.key, chunks, ...fetched }, (entry) => this.#fileTask(entry));
-    const { failures, notSet } = await this.#pool.run(task);
+    const task = partTask(this.#table, { key: wanted.key, chunks, ...fetched }, (entry) => {
+      return this.#growing.get(entry)?.temporary ?? null;
+    });
+    const { entries } = task.files;
+    const { failures, notSet, memory } = await this.#pool.run(task);
     this.#outcome.notSet.addAll(notSet);
-    for (const [file, failure] of failures) this.#fail(task.files[file]?.entry ?? 0, failure);
-    for (const { entry } of task.files) this.#partDone(entry);
+    for (const [file, failure] of failures) this.#fail(entries[file] ?? 0, failure);
+    for (const entry of entries) this.#partDone(entry);
     this.#onPart();
+    return memory;
   }
 
   /** Removes what is not complete. */
@@ -83,18 +86,6 @@ export class ContentRestorer implements PartConsumer {
       this.#outcome.fail(entry, failureOf(error));
       return false;
     }
-  }
-
-  #fileTask(entry: number): FileTask {
-    return {
-      entry,
-      directory: this.#table.directory(entry),
-      name: this.#table.name(entry),
-      size: this.#table.sizes[entry] ?? 0,
-      extents: this.#table.extents.get(entry) ?? null,
-      attributes: this.#table.attributes(entry),
-      temporary: this.#growing.get(entry)?.temporary ?? null,
-    };
   }
 
   #partDone(entry: number): void {

@@ -3,17 +3,23 @@
  * and handed to whoever works on them.
  */
 
-import type { SessionKey } from '../../pgp/session-key.ts';
 import { isDamage } from '../../repository/objects.ts';
-import type { RunReader } from '../../repository/run-reader.ts';
+import type { FetchedPart, RunReader } from '../../repository/run-reader.ts';
 import type { Breath } from './breath.ts';
+import type { Budget } from './budget.ts';
 import { type ChunksByPart, chunksByPart } from './chunks.ts';
+import { inOwnBuffer, PartMemory } from './part-memory.ts';
 import type { PlannedPart, RestorePlan } from './plan.ts';
 import type { Failure } from './report.ts';
 import { Window } from './window.ts';
 
 /** Parts asked for at once. */
 const MAX_IN_FLIGHT = 8;
+
+/** Parts at the end of a restore whose order levels the threads. */
+const LAST_PARTS = 16;
+/** Writing a chunk to a small file costs about as much as so many bytes of a part. */
+const CHUNK_COST = 16 * 1024;
 
 /** A part that is wanted. */
 export interface WantedPart {
@@ -28,26 +34,26 @@ export interface PartConsumer {
   isWanted(chunk: number): boolean;
   /** The part cannot be had; what is in it fails. */
   onLost(part: PlannedPart, chunks: Uint32Array, failure: Failure): void;
-  /** The part's bytes are those of the manifest; they are still encrypted. */
-  onFetched(wanted: WantedPart, fetched: { bytes: Buffer; sessionKey: SessionKey }): Promise<void>;
+  /** The part as it is in the store, in a buffer that nothing else lies in; answers with that, or one like it. */
+  onFetched(wanted: WantedPart, fetched: FetchedPart): Promise<Uint8Array>;
 }
 
 export interface FetchOptions {
-  /** Bytes of parts, as they are stored, that may be in memory at once; one part always may. */
-  readonly memory: number;
+  readonly budget: Budget;
   readonly breath: Breath;
 }
 
 /** Goes through all parts. Throws what stops everything: the store itself failing, an interruption, a consumer's error. */
 export async function fetchParts(
   ports: { reader: RunReader; plan: RestorePlan; consumer: PartConsumer },
-  { memory, breath }: FetchOptions,
+  { budget, breath }: FetchOptions,
 ): Promise<void> {
   const { plan, consumer, reader } = ports;
   const byPart = chunksByPart(plan.table, plan.parts.length);
-  const window = new Window({ bytes: memory, count: MAX_IN_FLIGHT });
+  const window = new Window({ bytes: budget.fetchBytes, count: MAX_IN_FLIGHT });
+  const memory = new PartMemory(budget.partBytes);
   try {
-    for (const index of inOrder(plan.parts)) {
+    for (const index of inOrder(plan.parts, byPart)) {
       breath.check();
       const part = plan.parts[index];
       const chunks = wantedChunks(byPart, index, consumer);
@@ -57,7 +63,7 @@ export async function fetchParts(
         consumer.onLost(part, chunks, problem ?? { code: 'listing-invalid', message: 'no such part' });
         continue;
       }
-      await window.start(part.size, () => fetchPart(reader, consumer, { part, key, chunks }));
+      await window.start(part.size, () => fetchPart({ reader, consumer, memory }, { part, key, chunks }));
     }
   } finally {
     await window.settled();
@@ -65,27 +71,40 @@ export async function fetchParts(
   breath.check();
 }
 
-async function fetchPart(reader: RunReader, consumer: PartConsumer, wanted: WantedPart): Promise<void> {
+async function fetchPart(
+  { reader, consumer, memory }: { reader: RunReader; consumer: PartConsumer; memory: PartMemory },
+  wanted: WantedPart,
+): Promise<void> {
   const { source, number } = wanted.part;
-  let fetched: { bytes: Buffer; sessionKey: SessionKey };
+  const room = memory.take();
+  let fetched: FetchedPart;
   try {
-    fetched = await reader.fetchDataPart(source, number);
+    fetched = await reader.fetchDataPart(source, number, room);
   } catch (error) {
+    memory.giveBack(room);
     if (!isDamage(error)) throw error;
     return consumer.onLost(wanted.part, wanted.chunks, { code: error.code, message: error.message });
   }
-  await consumer.onFetched(wanted, fetched);
+  const bytes = inOwnBuffer(fetched.bytes, room);
+  if (bytes.buffer !== room.buffer) memory.giveBack(room);
+  memory.giveBack(await consumer.onFetched(wanted, { ...fetched, bytes }));
 }
 
 function wantedChunks({ order, starts }: ChunksByPart, part: number, consumer: PartConsumer): Uint32Array {
   return order.subarray(starts[part], starts[part + 1]).filter((chunk) => consumer.isWanted(chunk));
 }
 
-/** Oldest run first and by number: about the order of the files in the listing. */
-function inOrder(parts: readonly PlannedPart[]): number[] {
-  const indexes = [...parts.keys()];
-  return indexes.sort((one, other) => {
+/**
+ * Oldest run first and by number: about the order of the files in the listing. The last few go by what they cost, the
+ * dearest first, so that all threads end at about the same time.
+ */
+function inOrder(parts: readonly PlannedPart[], { starts }: ChunksByPart): number[] {
+  const indexes = [...parts.keys()].sort((one, other) => {
     const [a, b] = [parts[one], parts[other]];
     return a === undefined || b === undefined ? 0 : a.source - b.source || a.number - b.number;
   });
+  const costOf = (index: number) =>
+    (parts[index]?.size ?? 0) + ((starts[index + 1] ?? 0) - (starts[index] ?? 0)) * CHUNK_COST;
+  const last = indexes.splice(-LAST_PARTS).sort((one, other) => costOf(other) - costOf(one));
+  return [...indexes, ...last];
 }

@@ -3,7 +3,8 @@
 import { closeSync, ftruncateSync, writeSync } from 'node:fs';
 import type { BytePath } from '../../contract/byte-path.ts';
 import { type Extents, eachStretch } from './extents.ts';
-import type { ChunkTarget, FileTask } from './part-work.ts';
+import type { FileTask } from './file-tasks.ts';
+import type { ChunkTarget } from './part-work.ts';
 import type { Placer } from './placer.ts';
 import { type Failure, failureOf } from './report.ts';
 

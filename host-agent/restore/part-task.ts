@@ -1,21 +1,23 @@
 /** From a fetched part and the chunks wanted of it to the plain data that a thread works on. */
 
-import type { SessionKey } from '../../pgp/session-key.ts';
+import type { BytePath } from '../../contract/byte-path.ts';
+import type { FetchedPart } from '../../repository/run-reader.ts';
 import { DIGEST_BYTES, type EntryTable } from './entry-table.ts';
-import type { FileTask, PartTask } from './part-work.ts';
+import { fileTasks } from './file-tasks.ts';
+import type { PartTask } from './part-work.ts';
 
 export function partTask(
   table: EntryTable,
-  part: { key: string; bytes: Buffer; sessionKey: SessionKey; chunks: Uint32Array },
-  fileTask: (entry: number) => FileTask,
+  part: FetchedPart & { key: string; chunks: Uint32Array },
+  temporaryOf: (entry: number) => BytePath | null = () => null,
 ): PartTask {
-  const { key, bytes, sessionKey, chunks } = part;
-  const files: FileTask[] = [];
+  const { key, bytes, sha256, sessionKey, chunks } = part;
+  const entries: number[] = [];
   const places = new Map<number, number>();
   const placeOf = (entry: number): number => {
     let place = places.get(entry);
     if (place === undefined) {
-      place = files.push(fileTask(entry)) - 1;
+      place = entries.push(entry) - 1;
       places.set(entry, place);
     }
     return place;
@@ -39,5 +41,6 @@ export function partTask(
     columns.positions[i] = table.chunkPositions[chunk] ?? 0;
     table.copyDigest(chunk, columns.digests, i * DIGEST_BYTES);
   }
-  return { key, bytes, sessionKey: Uint8Array.from(sessionKey.reveal()), chunks: columns, files };
+  const files = fileTasks(table, Uint32Array.from(entries), temporaryOf);
+  return { key, bytes, sha256, sessionKey: Uint8Array.from(sessionKey.reveal()), chunks: columns, files };
 }

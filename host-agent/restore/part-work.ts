@@ -1,34 +1,21 @@
 /**
- * What is done with one part, in one thread and without waiting: decrypt, decompress frame by frame, hold each chunk
- * against its digest, write it to its file, and finish the files that are complete with it.
+ * What is done with one part, in one thread and without waiting: hold it against its hash, decrypt it where it lies,
+ * decompress frame by frame, hold each chunk against its digest, write it to its file, and finish the files that are
+ * complete with it.
+ *
+ * Large memory is not left to the collector: a frame's content is given back before the next one is made, which then
+ * gets the same memory again.
  */
 
 import { hash } from 'node:crypto';
-import type { BytePath } from '../../contract/byte-path.ts';
 import { isOffsiteError, OffsiteError } from '../../contract/errors.ts';
-import { openPart } from '../../pgp/part-reader.ts';
-import type { SessionKey } from '../../pgp/session-key.ts';
-import { decompressFrame, isDamage } from '../../repository/objects.ts';
-import { collectYoungGarbage } from '../../system/memory.ts';
-import { type Attributes, DIGEST_BYTES } from './entry-table.ts';
-import type { Extents } from './extents.ts';
+import { openPartInPlace } from '../../pgp/part-reader.ts';
+import { newSessionKey } from '../../pgp/session-key-value.ts';
+import { assertHash, decompressFrame, isDamage } from '../../repository/objects.ts';
+import { free } from '../../system/memory.ts';
+import { DIGEST_BYTES } from './entry-table.ts';
+import { type FileTask, FileTaskReader, type FileTasks } from './file-tasks.ts';
 import type { Failure } from './report.ts';
-
-/** Bytes of decompressed frames after which the collector is told. */
-const MAX_GARBAGE = 16 * 2 ** 20;
-
-/** A file of which the part holds chunks. */
-export interface FileTask {
-  /** Its entry in the plan. */
-  readonly entry: number;
-  readonly directory: BytePath;
-  readonly name: BytePath;
-  readonly size: number;
-  readonly extents: Extents;
-  readonly attributes: Attributes;
-  /** Under which name it is being written, where further parts belong to it; null where this part is all of it. */
-  readonly temporary: BytePath | null;
-}
 
 /** The chunks to take from one part, in the order of its frames; in columns, because there may be many thousands. */
 export interface ChunkTasks {
@@ -49,8 +36,10 @@ export interface PartTask {
   /** Its object key, for messages. */
   readonly key: string;
   readonly bytes: Uint8Array;
+  /** The hash that the bytes must have, hex; null where they were held against it already. */
+  readonly sha256: string | null;
   readonly sessionKey: Uint8Array;
-  readonly files: readonly FileTask[];
+  readonly files: FileTasks;
   readonly chunks: ChunkTasks;
 }
 
@@ -67,48 +56,44 @@ export interface ChunkTarget {
   abandon(task: FileTask, file: number): void;
 }
 
-/** Does one part, whose bytes are gone then. `memory` is reused for its content where it is large enough. */
-export function workOnPart(part: PartTask, target: ChunkTarget, memory?: Uint8Array): PartResult {
+/**
+ * Does one part, in whose bytes its content is then. `isThorough`: also what OpenPGP itself checks a part by is checked,
+ * which says nothing new of the content, but whether other programs would open it.
+ */
+export function workOnPart(part: PartTask, target: ChunkTarget, { isThorough }: { isThorough: boolean }): PartResult {
   const failures = new Map<number, Failure>();
+  const files = new FileTaskReader(part.files);
   const fail = (file: number, failure: Failure) => {
-    const task = part.files[file];
-    if (failures.has(file) || task === undefined) return;
+    if (failures.has(file)) return;
     failures.set(file, failure);
-    target.abandon(task, file);
+    target.abandon(files.get(file), file);
   };
   try {
-    const content = openContent(part, memory);
+    const content = openContent(part, isThorough);
     new FrameWalk(part, content).each(
       (file, position, bytes, isLast) => {
-        const task = part.files[file];
-        if (task === undefined || failures.has(file)) return;
-        const failure = target.write(task, file, position, bytes, isLast);
+        if (failures.has(file)) return;
+        const failure = target.write(files.get(file), file, position, bytes, isLast);
         if (failure !== null) fail(file, failure);
       },
       (file, error) => fail(file, { code: error.code, message: error.message }),
     );
   } catch (error) {
     if (!isDamage(error)) throw error;
-    for (const file of part.files.keys()) fail(file, { code: error.code, message: error.message });
+    for (let file = 0; file < files.count; file++) fail(file, { code: error.code, message: error.message });
   }
   return { failures: [...failures] };
 }
 
-function openContent({ key, bytes, sessionKey }: PartTask, memory?: Uint8Array): Buffer {
+/** The order is what trust rests on: nothing is decrypted before the hash that was signed holds. */
+function openContent({ key, bytes, sha256, sessionKey }: PartTask, isThorough: boolean): Buffer {
+  if (sha256 !== null) assertHash(key, sha256, bytes);
   try {
-    // openPart asks a session key for nothing else; the class itself would load the OpenPGP library into every worker.
-    return openPart(bytes, { reveal: () => sessionKey } as unknown as SessionKey, memory);
+    return openPartInPlace(bytes, newSessionKey(sessionKey), { isAuthentic: !isThorough });
   } catch (cause) {
     if (!isOffsiteError(cause)) throw cause;
     throw new OffsiteError('part-damaged', `${key} cannot be decrypted`, { cause });
-  } finally {
-    free(bytes);
   }
-}
-
-/** Gives memory back at once, where it is the part's alone; the collector would take its time. */
-function free({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** Goes through the chunks of a part, decompressing each frame once. */
@@ -116,8 +101,6 @@ class FrameWalk {
   readonly #part: PartTask;
   readonly #content: Buffer;
   readonly #digests: Buffer;
-  /** Bytes of frames that are of no more use. */
-  #garbage = 0;
 
   constructor(part: PartTask, content: Buffer) {
     this.#part = part;
@@ -131,7 +114,7 @@ class FrameWalk {
     onDamage: (file: number, error: OffsiteError) => void,
   ): void {
     const { files, frameOffsets, frameLengths } = this.#part.chunks;
-    const left = new Uint32Array(this.#part.files.length);
+    const left = new Uint32Array(this.#part.files.entries.length);
     for (const file of files) left[file] = (left[file] ?? 0) + 1;
     for (let start = 0; start < files.length; ) {
       let end = start + 1;
@@ -142,7 +125,7 @@ class FrameWalk {
       ) {
         end++;
       }
-      const frame = this.#openFrame(start, end);
+      const frame = this.#openFrame(start);
       let bytes = frame;
       for (let chunk = start; chunk < end; chunk++) {
         const file = files[chunk] ?? 0;
@@ -154,29 +137,20 @@ class FrameWalk {
         if (bytes instanceof OffsiteError) onDamage(file, bytes);
         else onChunk(file, this.#part.chunks.positions[chunk] ?? 0, bytes, left[file] === 0);
       }
+      if (!(frame instanceof OffsiteError)) free(frame);
       start = end;
     }
   }
 
-  /** The content of the frame that a range of chunks lies in, or why there is none. */
-  #openFrame(start: number, end: number): Buffer | OffsiteError {
-    const { frameOffsets, frameLengths, offsets, lengths } = this.#part.chunks;
-    const [from, length] = [frameOffsets[start] ?? 0, frameLengths[start] ?? 0];
+  /** The content of the frame that a chunk lies in, or why there is none. */
+  #openFrame(chunk: number): Buffer | OffsiteError {
+    const { frameOffsets, frameLengths } = this.#part.chunks;
+    const [from, length] = [frameOffsets[chunk] ?? 0, frameLengths[chunk] ?? 0];
     if (from + length > this.#content.length) {
       return new OffsiteError('listing-invalid', `a location lies behind the end of ${this.#part.key}`);
     }
-    let expected = 0;
-    for (let chunk = start; chunk < end; chunk++) {
-      expected = Math.max(expected, (offsets[chunk] ?? 0) + (lengths[chunk] ?? 0));
-    }
     try {
-      const frame = decompressFrame(this.#content.subarray(from, from + length), this.#part.key, { expected });
-      this.#garbage += frame.length;
-      if (this.#garbage > MAX_GARBAGE) {
-        collectYoungGarbage();
-        this.#garbage = 0;
-      }
-      return frame;
+      return decompressFrame(this.#content.subarray(from, from + length), this.#part.key);
     } catch (error) {
       if (!isDamage(error)) throw error;
       return error;

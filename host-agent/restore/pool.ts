@@ -1,13 +1,19 @@
 /** Threads that work on parts: decryption, decompression, hashing and writing on every core. */
 
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { breathe } from '../../system/clock.ts';
+import { startThread } from '../../system/thread.ts';
 import type { PartTask } from './part-work.ts';
 import { type PartReply, PartWorker } from './part-worker.ts';
 import type { PlacerOptions } from './placer.ts';
 
 export interface PartPool extends AsyncDisposable {
-  /** Works on a part, whose bytes must not be used any more. */
+  /** Settled when every thread has been given something: the present one may turn to other work. */
+  readonly busy: Promise<void>;
+  /**
+   * Works on a part, in whose buffer nothing else may lie. It must not be used any more; its memory comes back with the
+   * reply.
+   */
   run(part: PartTask): Promise<PartReply>;
 }
 
@@ -17,6 +23,7 @@ export function startPool(workers: number, options: PlacerOptions | null): PartP
 }
 
 class InlinePool implements PartPool {
+  readonly busy = Promise.resolve();
   readonly #worker: PartWorker;
 
   constructor(options: PlacerOptions | null) {
@@ -34,16 +41,34 @@ class InlinePool implements PartPool {
 }
 
 class ThreadPool implements PartPool {
-  readonly #threads: Thread[];
+  readonly busy: Promise<void>;
+  readonly #threads: readonly Thread[];
+  readonly #idle: Thread[];
+  /** Parts that wait for a thread, in order. */
+  readonly #waiting: ((thread: Thread) => void)[] = [];
+  readonly #allBusy = Promise.withResolvers<void>();
 
   constructor(workers: number, options: PlacerOptions | null) {
     this.#threads = Array.from({ length: workers }, () => new Thread(options));
+    this.#idle = [...this.#threads];
+    this.busy = this.#allBusy.promise;
   }
 
-  run(part: PartTask): Promise<PartReply> {
-    const [first, ...others] = this.#threads;
-    if (first === undefined) throw new RangeError('a pool without threads');
-    return others.reduce((least, thread) => (thread.load < least.load ? thread : least), first).run(part);
+  async run(part: PartTask): Promise<PartReply> {
+    const idle = this.#idle.pop() ?? (await this.#nextIdle());
+    if (this.#idle.length === 0) this.#allBusy.resolve();
+    try {
+      return await idle.run(part);
+    } finally {
+      // No part waits for one thread while another has nothing to do.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#idle.push(idle);
+      else next(idle);
+    }
+  }
+
+  #nextIdle(): Promise<Thread> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -51,33 +76,25 @@ class ThreadPool implements PartPool {
   }
 }
 
-/** One thread; it answers in the order in which it was asked. */
+/** One thread, with one part at a time. */
 class Thread {
   readonly #worker: Worker;
-  readonly #waiting: PromiseWithResolvers<PartReply>[] = [];
+  #answer: PromiseWithResolvers<PartReply> | undefined;
   #failure: Error | undefined;
 
   constructor(options: PlacerOptions | null) {
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options });
-    this.#worker.on('message', (reply: PartReply) => this.#waiting.shift()?.resolve(reply));
+    this.#worker = startThread(new URL('./worker.ts', import.meta.url), options);
+    this.#worker.on('message', (reply: PartReply) => this.#answer?.resolve(reply));
     this.#worker.on('error', (error: Error) => this.#fail(error));
     this.#worker.on('exit', () => this.#fail(new Error('a worker thread ended too early')));
   }
 
-  get load(): number {
-    return this.#waiting.length;
-  }
-
   run(part: PartTask): Promise<PartReply> {
-    const answer = Promise.withResolvers<PartReply>();
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    this.#waiting.push(answer);
-    const { bytes, chunks } = part;
-    // Only memory that is the part's alone can be handed over.
-    const own = bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
-    const columns = Object.values(chunks).map((column) => column.buffer);
-    this.#worker.postMessage({ ...part, bytes: own }, [own.buffer as ArrayBuffer, ...columns]);
-    return answer.promise;
+    this.#answer = Promise.withResolvers();
+    const columns = Object.values(part.chunks).map((column) => column.buffer);
+    this.#worker.postMessage(part, [part.bytes.buffer as ArrayBuffer, ...columns]);
+    return this.#answer.promise;
   }
 
   async stop(): Promise<void> {
@@ -86,6 +103,6 @@ class Thread {
 
   #fail(error: Error): void {
     this.#failure ??= error;
-    for (const answer of this.#waiting.splice(0)) answer.reject(this.#failure);
+    this.#answer?.reject(this.#failure);
   }
 }

@@ -1,10 +1,9 @@
 /** Whether content is what the host signed: every chunk that entries name is decrypted and hashed, nothing is written. */
 
-import type { SessionKey } from '../../pgp/session-key.ts';
+import type { FetchedPart } from '../../repository/run-reader.ts';
 import type { PartConsumer, WantedPart } from './fetch.ts';
 import { FileNames } from './file-names.ts';
 import { partTask } from './part-task.ts';
-import type { FileTask } from './part-work.ts';
 import type { PlannedPart, RestorePlan } from './plan.ts';
 import type { PartPool } from './pool.ts';
 import type { Failure } from './report.ts';
@@ -39,17 +38,15 @@ export class ContentVerifier implements PartConsumer {
     for (const chunk of chunks) this.#errors.add(part.key, failure, this.#names.ofChunk(chunk));
   }
 
-  async onFetched(
-    { part, key, chunks }: WantedPart,
-    fetched: { bytes: Buffer; sessionKey: SessionKey },
-  ): Promise<void> {
-    const task = partTask(this.#plan.table, { key, chunks, ...fetched }, (entry) => this.#fileTask(entry));
-    const { failures } = await this.#pool.run(task);
+  async onFetched({ part, key, chunks }: WantedPart, fetched: FetchedPart): Promise<Uint8Array> {
+    const task = partTask(this.#plan.table, { key, chunks, ...fetched });
+    const { failures, memory } = await this.#pool.run(task);
     for (const [file, failure] of failures) {
-      this.#errors.add(key, failure, this.#names.ofEntry(task.files[file]?.entry ?? 0));
+      this.#errors.add(key, failure, this.#names.ofEntry(task.files.entries[file] ?? 0));
     }
     if (failures.length === 0) for (const chunk of chunks) this.#verified.chunks.add(this.#nameOf(chunk));
     this.#onPart(part.size);
+    return memory;
   }
 
   /** The same chunk of the same part, from whatever run's listing. */
@@ -58,19 +55,5 @@ export class ContentVerifier implements PartConsumer {
     const place = `${table.chunkFrameOffsets[chunk]}.${table.chunkFrameLengths[chunk]}.${table.chunkOffsets[chunk]}`;
     const digest = table.digest(chunk).toString('latin1', 0, 16);
     return `${parts[table.chunkParts[chunk] ?? 0]?.key} ${place} ${table.chunkLengths[chunk]} ${digest}`;
-  }
-
-  /** Nothing is written, so nothing need be known of the file. */
-  #fileTask(entry: number): FileTask {
-    const { table } = this.#plan;
-    return {
-      entry,
-      directory: table.directory(entry),
-      name: table.name(entry),
-      size: 0,
-      extents: null,
-      attributes: table.attributes(entry),
-      temporary: null,
-    };
   }
 }

@@ -7,4 +7,7 @@ import type { PlacerOptions } from './placer.ts';
 
 const worker = new PartWorker(workerData as PlacerOptions | null);
 
-parentPort?.on('message', (part: PartTask) => parentPort?.postMessage(worker.run(part)));
+parentPort?.on('message', (part: PartTask) => {
+  const reply = worker.run(part);
+  parentPort?.postMessage(reply, [reply.memory.buffer as ArrayBuffer]);
+});

@@ -14,8 +14,8 @@ import { PartWriter } from '../../pgp/part-writer.ts';
 import { formatSessionKey, newSessionKey, type SessionKey, sessionKeyPackets } from '../../pgp/session-key.ts';
 import type { ObjectStore } from '../../store/port.ts';
 import { secureRandom } from '../../system/random.ts';
-import { acceptExisting } from '../engine/content-store.ts';
-import type { DedupTable } from '../engine/dedup.ts';
+import type { ChunkTable } from '../engine/chunk-table.ts';
+import { acceptExisting } from '../engine/part-uploads.ts';
 import { MAX_NUMBER, Sealer } from '../engine/parts.ts';
 import { Journal, readJournal, type Unfinished } from '../state/journal.ts';
 import type { RunPlan } from './plan.ts';
@@ -27,6 +27,8 @@ export interface Attempt {
   /** The name of the journal's file in the state folder. */
   readonly journalName: string;
   readonly sealer: Sealer;
+  /** What its parts are sealed with: 32 bytes, and the packets in front of each part. Never written down. */
+  readonly sealing: { readonly sessionKey: Uint8Array; readonly packets: Uint8Array };
   /** Key objects of this attempt and of those whose parts are adopted. */
   readonly keyObjects: [attempt: number, key: string, size: number, sha256: string][];
   /** Data parts that earlier attempts put. */
@@ -63,6 +65,7 @@ export async function beginAttempt(
       number,
       journal,
       journalName,
+      sealing: { sessionKey: Uint8Array.from(sessionKey.reveal()), packets },
       sealer: new Sealer(new PartWriter(sessionKey, packets), sessionKey, { verifyAll: of.extraVerify }),
       ...adoptedFrom(unfinished, keyObject),
       keyObjectSize: keyObject[2],
@@ -150,10 +153,11 @@ async function confirmed(
 }
 
 /** Makes the chunks of adopted parts known, so that they are not stored again. `source`: this run's own place. */
-export function adoptChunks(attempt: Attempt, known: DedupTable, source: number): void {
+export function adoptChunks(attempt: Attempt, known: ChunkTable, source: number): void {
   for (const { number, chunks } of attempt.adopted) {
     for (const [digest, frameOffset, frameLength, offset, length] of chunks) {
-      known.add(digest, { source, part: number, frameOffset, frameLength, offset, length });
+      const { chunk, isNew } = known.findOrAdd(Buffer.from(digest, 'base64').toString('latin1'), length);
+      if (isNew) known.locate(chunk, { source, part: number, frameOffset, frameLength, offset, length });
     }
   }
 }

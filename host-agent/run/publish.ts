@@ -12,7 +12,7 @@ import { type Manifest, parseManifest } from '../../contract/manifest.ts';
 import type { PrivateKey } from '../../pgp/keys.ts';
 import { signDetached } from '../../pgp/sign.ts';
 import type { ObjectStore } from '../../store/port.ts';
-import { acceptExisting } from '../engine/content-store.ts';
+import { acceptExisting } from '../engine/part-uploads.ts';
 import { removeDurably } from '../state/files.ts';
 import type { Ledger, Pending, RunMemory } from '../state/ledger.ts';
 

@@ -3,49 +3,38 @@
  * in the store, and the state of the run waits to be finished with the manifest's hash.
  */
 
-import { lstatSync, statSync } from 'node:fs';
-import { open, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import type { BytePath } from '../../contract/byte-path.ts';
 import { OffsiteError } from '../../contract/errors.ts';
 import type { HostConfig, SetConfig } from '../../contract/host-config.ts';
 import { objectKey } from '../../contract/keys.ts';
 import type { Counts, ObjectLine, Outcome, Source } from '../../contract/manifest.ts';
-import { indexKind, type ListingChunk } from '../../contract/run-index.ts';
+import { indexKind } from '../../contract/run-index.ts';
 import type { ObjectStore } from '../../store/port.ts';
 import { breathe } from '../../system/clock.ts';
 import { planBudget } from '../engine/budget.ts';
-import { Chunker } from '../engine/chunker.ts';
-import { acceptExisting, ContentStore } from '../engine/content-store.ts';
-import { DedupTable } from '../engine/dedup.ts';
-import { FileContentReader } from '../engine/file-content.ts';
+import { ChunkTable } from '../engine/chunk-table.ts';
+import { ContentStore } from '../engine/content-store.ts';
+import { Crew } from '../engine/crew.ts';
+import { type CrewSettings, workPorts } from '../engine/crew-settings.ts';
 import { compressFrame } from '../engine/frames.ts';
-import { ListingWriter } from '../engine/listing.ts';
+import { type FinishedListing, ListingWriter } from '../engine/listing.ts';
+import type { BaseListing } from '../engine/listing-units.ts';
+import { acceptExisting, PartUploads } from '../engine/part-uploads.ts';
+import type { SealedPart } from '../engine/parts.ts';
 import { runPipeline } from '../engine/pipeline.ts';
 import type { RunTally } from '../engine/tally.ts';
 import { Uploads } from '../engine/uploads.ts';
 import { readNames } from '../source/attributes.ts';
-import { compileExcludes } from '../source/exclude.ts';
 import { type GateResult, Gates } from '../source/gates.ts';
-import {
-  errnoOf,
-  type Found,
-  isGone,
-  rootOfPath,
-  type ScanOptions,
-  type ScanRoot,
-  scan,
-  type Unseen,
-} from '../source/scan.ts';
+import { scan } from '../source/scan.ts';
 import type { StagedScript } from '../source/stage.ts';
-import { asStateError } from '../state/files.ts';
-import type { StateFolder, StateWriter } from '../state/state.ts';
+import type { StateFolder } from '../state/state.ts';
+import { StateWriter } from '../state/state-writer.ts';
 import { type Attempt, adoptChunks, adoptedLines } from './attempt.ts';
 import { indexOf, type Stored } from './manifest.ts';
 import type { RunPlan } from './plan.ts';
+import { fileSystemNow, mountPoints, rootsOf, scanOptions } from './sources.ts';
 
-/** The event loop gets a turn after so much content, for uploads and signals. */
-const BREATHE_BYTES = 8 * 2 ** 20;
+/** The event loop gets a turn after so many entries, for uploads and signals. */
 const BREATHE_ENTRIES = 512;
 const TWO_SECONDS_NS = 2_000_000_000n;
 
@@ -83,9 +72,10 @@ export interface StoredRun {
   readonly stored: Stored;
   readonly outcome: Outcome;
   readonly gates: GateResult[];
-  readonly listing: ListingChunk[];
+  readonly listing: FinishedListing;
   readonly state: StateWriter;
-  readonly known: DedupTable | null;
+  /** Null where the base's are all there are. */
+  readonly chunks: ChunkTable | null;
   readonly scanStart: bigint;
   readonly mounts: string[];
 }
@@ -101,7 +91,7 @@ export async function storeRun(
   if (unmounted !== undefined)
     throw new OffsiteError('source-missing', `${unmounted} is not mounted, as it was before`);
   const scanStart = await fileSystemNow(options.folder);
-  const state = ports.states.begin(options.place.run);
+  const state = new StateWriter(ports.states.folderOf(options.place.run), plan.base);
   try {
     return { ...(await storeEntries(options, ports.store, state)), state, scanStart, mounts };
   } catch (error) {
@@ -115,74 +105,99 @@ async function storeEntries(
   store: ObjectStore,
   state: StateWriter,
 ): Promise<Omit<StoredRun, 'state' | 'scanStart' | 'mounts'>> {
-  const { plan, attempt, tally, config, place, seed } = options;
-  const { chain, journal, sealer } = attempt;
+  const { plan, attempt, tally, config, place, seed, signal } = options;
+  const { chain, journal, sealing } = attempt;
   const sources: Source[] = [...sourcesOfBase(plan), [chain, place.run, null]];
   const source = sources.length - 1;
   const budget = planBudget({ ...config, lastRunBytes: plan.compareWith?.info.bytes ?? 0 });
   const uploads = new Uploads(budget.uploads);
-  const partPorts = { store, uploads, sealer, journal, place: { ...place, chain }, attempt: attempt.number };
-  const partOptions = {
-    partSizeOf: budget.partSizeOf,
-    level: config.compression,
-    source,
-    verifyAll: options.extraVerify,
+  const partPorts = { store, uploads, journal, place: { ...place, chain }, attempt: attempt.number };
+  const frames = { level: config.compression, source, verifyAll: options.extraVerify };
+  const numbers = new SharedArrayBuffer(4);
+  new Int32Array(numbers)[0] = journal.firstNumber;
+
+  const chunks = new ChunkTable();
+  const settings: CrewSettings = {
+    seed,
+    chunks: chunks.shared,
+    frames,
+    partSizes: budget.partSizes,
+    numbers,
+    ...sealing,
   };
-  const content = new ContentStore('data', partPorts, partOptions);
-  const meta = new ContentStore('meta', partPorts, partOptions);
   // Where nothing changed the chunk table is never loaded.
-  let known: DedupTable | null = null;
-  const loadKnown = () => {
-    if (known === null) {
-      known = plan.base?.chunks() ?? new DedupTable();
-      adoptChunks(attempt, known, source);
-    }
-    return known;
+  let isLoaded = false;
+  const load = () => {
+    isLoaded = true;
+    if (plan.base !== null) chunks.fill(plan.base.chunks());
+    adoptChunks(attempt, chunks, source);
+    return settings;
   };
-  const pace = pacer(uploads, tally, () => {
-    options.signal?.throwIfAborted();
-    options.onProgress(progressOf(options, content));
-  });
-  const listing = new ListingWriter(meta, plan.base?.listing ?? []);
+  const crew = new Crew(load, budget);
+  const data = new PartUploads('data', partPorts, chunks);
+
+  const listed = new ChunkTable();
+  const meta = new PartUploads('meta', partPorts, listed);
+  const metaPorts = {
+    ...workPorts(settings),
+    takeMemory: (size: number) => Buffer.allocUnsafeSlow(size),
+    onSealed: (part: SealedPart) => meta.start(part),
+  };
+  const metaStore = new ContentStore(listed, metaPorts, frames);
+  const listing = new ListingWriter(metaStore, listed, baseListingOf(plan));
   const gates = new Gates(options.set);
-  let chunks: ListingChunk[];
+  let newBytes = 0;
+  const report = () => options.onProgress(progressOf(options, newBytes));
+  let finished: FinishedListing;
 
   try {
     await runPipeline({
-      found: scan(rootsOf(options), scanOptions(options)),
+      found: scan(rootsOf(options), scanOptions(options, tally)),
       base: plan.base?.entries() ?? null,
       settledBefore: BigInt(plan.base?.info.scanStart ?? 0) - TWO_SECONDS_NS,
-      lstatAgain,
       names: readNames(),
-      content,
-      reader: new FileContentReader({ chunker: new Chunker(seed), store: content, known: loadKnown, pace }),
+      crew,
+      parts: data,
+      uploads,
+      chunks,
       listing,
       state,
       gates,
       tally,
-      signal: options.signal,
-      pace,
+      signal,
+      pace: pacer(report),
+      onRead: (bytes, stored) => {
+        tally.readBytes += bytes;
+        newBytes += stored;
+        report();
+      },
     });
-    content.flush();
-    chunks = listing.finish();
-    meta.flush();
+    finished = listing.finish();
+    metaStore.flush();
     await uploads.settled();
+    await journal.written();
   } finally {
+    await crew[Symbol.asyncDispose]();
+    plan.base?.close();
     // Nothing of this run may still be on its way when it is said to have failed.
     await uploads.ended();
   }
 
-  const put = [...content.objects, ...meta.objects];
+  const put = [...data.objects, ...meta.objects];
   const counts: Counts = {
     files: tally.files,
     directories: tally.directories,
     bytes: tally.bytes,
     changedFiles: tally.changedFiles,
-    newBytes: content.newBytes,
+    newBytes,
     storedBytes: put.reduce((sum, [, size]) => sum + size, 0) + attempt.keyObjectSize,
   };
   const results = gates.results(counts, plan.compareWith?.info ?? null);
-  const document = indexOf({ run: place.run, chain, sources, seed }, chunks, { ...options, counts, gates: results });
+  const document = indexOf({ run: place.run, chain, sources, seed }, finished.chunks, {
+    ...options,
+    counts,
+    gates: results,
+  });
   const index = await putIndex(document, options, store);
   const stored: Stored = {
     chain,
@@ -193,7 +208,11 @@ async function storeEntries(
     counts: { ...counts, storedBytes: counts.storedBytes + index[1] },
   };
   const outcome = results.some(({ ok }) => !ok) ? 'suspect' : tally.isPartial ? 'partial' : 'complete';
-  return { stored, outcome, gates: results, listing: chunks, known };
+  return { stored, outcome, gates: results, listing: finished, chunks: isLoaded ? chunks : null };
+}
+
+function baseListingOf({ base }: RunPlan): BaseListing | null {
+  return base === null ? null : { ...base.listing, lines: (from, to) => base.lines(from, to) };
 }
 
 function sourcesOfBase(plan: RunPlan): Source[] {
@@ -202,80 +221,21 @@ function sourcesOfBase(plan: RunPlan): Source[] {
   return sources.map(([chain, run, hash]) => [chain, run, hash ?? payload]);
 }
 
-function rootsOf({ set, stage }: StoreRunOptions): ScanRoot[] {
-  const staged: ScanRoot[] =
-    stage === null ? [] : [{ path: '.stage' as BytePath, at: stage as BytePath, root: '.stage' }];
-  return [...staged, ...set.paths.map(rootOfPath)];
-}
-
-function scanOptions(options: StoreRunOptions): ScanOptions {
-  const { tally, set } = options;
-  return {
-    oneFileSystem: set.oneFileSystem,
-    never: new Set(options.never.flatMap(identityOf)),
-    isExcluded: compileExcludes(
-      set.exclude,
-      set.paths.map((path) => rootOfPath(path).path),
-    ),
-    onVanished: (path) => tally.warn('vanished', path, 'gone between listing and lstat'),
-  };
-}
-
-function identityOf(folder: string): string[] {
-  const stat = statSync(folder, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? [] : [`${stat.dev}:${stat.ino}`];
-}
-
-function lstatAgain(found: Found): Found | Unseen | null {
-  try {
-    return { ...found, stat: lstatSync(found.file, { bigint: true }) };
-  } catch (cause) {
-    const error = errnoOf(cause);
-    return isGone(error) ? null : { path: found.path, root: found.root, stat: null, error };
-  }
-}
-
-/** Configured paths that are mount points now. */
-function mountPoints(paths: readonly string[]): string[] {
-  const deviceOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.dev;
-  return paths.filter((path) => deviceOf(path) !== undefined && deviceOf(path) !== deviceOf(dirname(path)));
-}
-
-/** The time by the clock that stamps ctimes: of a file made just now. Nanoseconds since 1970. */
-async function fileSystemNow(folder: string): Promise<bigint> {
-  const file = join(folder, 'scan-start');
-  return asStateError(file, async () => {
-    const handle = await open(file, 'w', 0o600);
-    try {
-      await handle.writeFile('.');
-      return (await handle.stat({ bigint: true })).ctimeNs;
-    } finally {
-      await handle.close();
-      await unlink(file);
-    }
-  });
-}
-
-function pacer(uploads: Uploads, tally: RunTally, report: () => void): (bytes: number) => Promise<void> | undefined {
-  let bytes = 0;
+function pacer(report: () => void): () => Promise<void> | undefined {
   let entries = 0;
-  return (more) => {
-    bytes += more;
-    tally.readBytes += more;
-    entries += more === 0 ? 1 : 0;
-    if (!uploads.isFull && bytes < BREATHE_BYTES && entries < BREATHE_ENTRIES) return undefined;
-    bytes = 0;
+  return () => {
+    if (++entries < BREATHE_ENTRIES) return undefined;
     entries = 0;
     report();
-    return breathe().then(() => uploads.room());
+    return breathe();
   };
 }
 
-function progressOf({ tally, plan }: StoreRunOptions, content: ContentStore): Progress {
+function progressOf({ tally, plan }: StoreRunOptions, newBytes: number): Progress {
   return {
     files: tally.files,
     bytes: tally.readBytes + tally.unchangedBytes,
-    newBytes: content.newBytes,
+    newBytes,
     expectedBytes: plan.compareWith?.info.bytes ?? null,
   };
 }

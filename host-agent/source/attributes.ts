@@ -50,9 +50,12 @@ export function mtimeText(mtimeNs: bigint): string {
   return `${(mtimeNs - nanoseconds) / billion}.${String(nanoseconds).padStart(9, '0')}`;
 }
 
-/** The entry without content. `stat` may be newer than the one found: a file's is taken from its open handle. */
-export function entryOf(found: Found, stat: BigIntStats, names: Names): Entry {
-  const type = typeOf(stat);
+/** What may be newer than what was found: a file's is taken from its open handle. */
+type NewerStat = Pick<BigIntStats, 'mode' | 'uid' | 'gid' | 'mtimeNs'>;
+
+/** The entry without content. */
+export function entryOf(found: Found, stat: NewerStat, names: Names): Entry {
+  const type = typeOf(found.stat);
   const uid = Number(stat.uid);
   const gid = Number(stat.gid);
   const user = names.user(uid);
@@ -69,7 +72,7 @@ export function entryOf(found: Found, stat: BigIntStats, names: Names): Entry {
     mtime: mtimeText(stat.mtimeNs),
   };
   if (type === 'symlink') entry.target = pathFromBytes(readlinkSync(found.file, { encoding: 'buffer' }));
-  if (type === 'char' || type === 'block') entry.device = deviceNumbers(stat.rdev);
+  if (type === 'char' || type === 'block') entry.device = deviceNumbers(found.stat.rdev);
   if (found.error !== undefined) entry.error = found.error;
   return entry;
 }

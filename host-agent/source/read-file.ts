@@ -37,7 +37,10 @@ function reading<T>(work: () => T): T {
 }
 
 /** Opens a regular file for reading, or says why not: an errno name, or `not-a-file` where it has become something else. */
-export function openRegularFile(file: string | Buffer): OpenFile | { problem: string } {
+export function openRegularFile(
+  file: string | Buffer,
+  segment?: readonly [number, number],
+): OpenFile | { problem: string } {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
   let descriptor: number;
   try {
@@ -50,7 +53,7 @@ export function openRegularFile(file: string | Buffer): OpenFile | { problem: st
   let problem = 'not-a-file';
   try {
     const stat = fstatSync(descriptor, { bigint: true });
-    if (stat.isFile()) return new OpenFile(descriptor, stat);
+    if (stat.isFile()) return new OpenFile(descriptor, stat, segment);
   } catch (error) {
     problem = errnoOf(error);
   }
@@ -63,16 +66,21 @@ export class OpenFile {
   readonly stat: BigIntStats;
   readonly #descriptor: number;
   readonly #looksForHoles: boolean;
+  readonly #start: number;
   /** It is read no further. */
   readonly #end: number;
-  #position = 0;
+  #position: number;
   /** `[offset, length]` of what is no hole, as far as it has been read. */
   #data: [number, number][] = [];
 
-  constructor(descriptor: number, stat: BigIntStats) {
+  /** `segment`: `[from, to]`, all that is read of it; default the whole file. */
+  constructor(descriptor: number, stat: BigIntStats, segment?: readonly [number, number]) {
     this.#descriptor = descriptor;
     this.stat = stat;
-    this.#end = stat.size === 0n ? UNSIZED_BYTES : Number(stat.size);
+    const size = stat.size === 0n ? UNSIZED_BYTES : Number(stat.size);
+    this.#start = segment?.[0] ?? 0;
+    this.#end = Math.min(size, segment?.[1] ?? size);
+    this.#position = this.#start;
     // fstat(2): st_blocks counts units of 512 bytes.
     this.#looksForHoles = stat.blocks * 512n < stat.size && stat.size >= BigInt(HOLE_BLOCK);
   }
@@ -85,8 +93,9 @@ export class OpenFile {
   /** The data extents of a sparse file; undefined where there was no hole. */
   get data(): [number, number][] | undefined {
     const [first] = this.#data;
-    const isWhole = this.#data.length === 1 && first?.[0] === 0 && first[1] === this.#position;
-    return !this.#looksForHoles || isWhole || this.#position === 0 ? undefined : this.#data;
+    const length = this.#position - this.#start;
+    const isWhole = this.#data.length === 1 && first?.[0] === this.#start && first[1] === length;
+    return !this.#looksForHoles || isWhole || length === 0 ? undefined : this.#data;
   }
 
   /**
@@ -118,7 +127,8 @@ export class OpenFile {
   isUnchanged(): boolean {
     const now = this.#statNow();
     const { size, mtimeNs, ctimeNs } = this.stat;
-    return now.size === size && now.mtimeNs === mtimeNs && now.ctimeNs === ctimeNs && BigInt(this.#position) === size;
+    const isAllRead = this.#position === (size === 0n ? 0 : this.#end);
+    return now.size === size && now.mtimeNs === mtimeNs && now.ctimeNs === ctimeNs && isAllRead;
   }
 
   /** Back to the beginning, with the attributes of now. */

@@ -8,7 +8,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import * as z from 'zod';
 import { sha256Hex } from '../../contract/ids.ts';
 import type { ObjectLine } from '../../contract/manifest.ts';
-import type { PartChunk, PartJournal } from '../engine/content-store.ts';
+import type { PartChunk, PartJournal } from '../engine/part-uploads.ts';
 import { asStateError, readIfThere, removeDurably } from './files.ts';
 import type { Publisher } from './ledger.ts';
 
@@ -101,13 +101,14 @@ function parseRecord(line: string): Record | null {
 export class Journal implements PartJournal {
   readonly #file: string;
   readonly #handle: FileHandle;
-  #next: number;
+  /** The first number that no part of an earlier attempt has. */
+  readonly firstNumber: number;
   #tail: Promise<void> = Promise.resolve();
 
   private constructor(file: string, handle: FileHandle, next: number) {
     this.#file = file;
     this.#handle = handle;
-    this.#next = next;
+    this.firstNumber = next;
   }
 
   /** Continues the journal at `file` (`before`: what is in it), or begins it anew. Throws `state-unwritable`. */
@@ -130,18 +131,18 @@ export class Journal implements PartJournal {
     this.#write({ is: 'key', attempt, key, size, sha256 });
   }
 
-  nextNumber(): number {
-    const number = this.#next++;
+  used(number: number): Promise<void> {
     this.#write({ is: 'number', number });
-    return number;
-  }
-
-  numbersDurable(): Promise<void> {
     return this.#sync();
   }
 
   stored(kind: 'data' | 'meta', number: number, line: ObjectLine, chunks: PartChunk[]): void {
     this.#write({ is: 'part', kind, number, line, chunks });
+  }
+
+  /** Waits until all that was noted is in the file; then only a power cut can lose it. */
+  written(): Promise<void> {
+    return this.#tail;
   }
 
   /** Ends writing; the journal stays for the next attempt. */

@@ -1,26 +1,28 @@
 /**
  * What a run leaves on the host so that the next one need not read everything: every entry with what proves it
- * unchanged, the chunk table, and the base's ends. One folder a run; `state.json` is written last, with the SHA-256 of
- * itself and of the other files, so a damaged or half-written state is simply not there. Nothing here is needed to restore.
+ * unchanged, the table of chunks, and the base's listing. One folder a run; `state.json` is written last, with the
+ * SHA-256 of itself and of the other files, so a damaged or half-written state is simply not there. Nothing here is
+ * needed to restore. See entry-blocks.ts for the form of the entries, state-writer.ts for how it is written.
  */
 
-import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, fsyncSync, openSync, readdirSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { zstdDecompressSync } from 'node:zlib';
 import * as z from 'zod';
-import type { BytePath } from '../../contract/byte-path.ts';
-import type { Location } from '../../contract/entry.ts';
-import { OffsiteError } from '../../contract/errors.ts';
 import { manifestKind } from '../../contract/manifest.ts';
-import { indexKind, type ListingChunk } from '../../contract/run-index.ts';
-import { DedupTable } from '../engine/dedup.ts';
-import { makeFolder, readChecked, removeFolder, syncFolder, writeChecked } from './files.ts';
+import type { ListingChunk } from '../../contract/run-index.ts';
+import { hashOfFile, readAt } from './block-file.ts';
+import { type BaseEntry, type BlockSizes, EntryBlock, linesOfBlock } from './entry-blocks.ts';
+import { readChecked, readIfThere, removeFolder } from './files.ts';
 
-/** Grows when the files below change their form; state of another version is not used. */
-const STATE_VERSION = 1;
+/** Grows when the files below change their form; state of another version counts as lost, so the next run is a full. */
+export const STATE_VERSION = 2;
 /** States kept at most. */
 const KEEP = 4;
+
+/** What lies beside `state.json`. */
+export const STATE_FILES = ['entries', 'listing', 'chunks'] as const;
+export type StateFile = (typeof STATE_FILES)[number];
 
 const stateSchema = z.object({
   version: z.literal(STATE_VERSION),
@@ -43,27 +45,17 @@ const stateSchema = z.object({
   incrementalBytes: z.number(),
   /** Configured paths that were mount points. */
   mounts: z.array(z.string()),
-  listing: indexKind.shape.listing,
-  entriesHash: z.string(),
-  chunksHash: z.string(),
+  blocks: z.array(z.tuple([z.number(), z.number(), z.number()])),
+  hashes: z.object({ entries: z.string(), listing: z.string(), chunks: z.string() }),
 });
-export type StateInfo = Omit<z.infer<typeof stateSchema>, 'version' | 'entriesHash' | 'chunksHash'>;
+type Stored = z.infer<typeof stateSchema>;
+export type StateInfo = Omit<Stored, 'version' | 'blocks' | 'hashes'>;
+export type StateHashes = Stored['hashes'];
 
-/** What tells that something has not changed. */
-export interface Stamp {
-  readonly size: bigint;
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
-  readonly inode: bigint;
-}
-
-/** What the base knows of one entry. */
-export interface BaseEntry extends Stamp {
-  readonly path: BytePath;
-  /** False where the content was not read whole and stable: then it is read again whatever the times say. */
-  readonly settled: boolean;
-  /** The entry's lines as they are in the listing. */
-  readonly lines: Buffer;
+/** A listing, and for each of its chunks whether it begins with a new entry. */
+export interface StoredListing {
+  readonly chunks: readonly ListingChunk[];
+  readonly begins: readonly boolean[];
 }
 
 export class StateFolder {
@@ -75,19 +67,19 @@ export class StateFolder {
   }
 
   /** The state of a run, if it is whole, undamaged and of this set and prefix; else null. */
-  async open(place: { prefix: string; set: string; run: string }): Promise<State | null> {
-    const folder = join(this.#folder, place.run);
+  open(place: { prefix: string; set: string; run: string }): State | null {
+    const folder = this.folderOf(place.run);
     const parsed = stateSchema.safeParse(readChecked(join(folder, 'state.json')));
     if (!parsed.success) return null;
-    const { prefix, set, run, entriesHash, chunksHash } = parsed.data;
+    const { prefix, set, run, hashes } = parsed.data;
     if (prefix !== place.prefix || set !== place.set || run !== place.run) return null;
-    const hashes = await Promise.all([hashOfFile(join(folder, 'entries')), hashOfFile(join(folder, 'chunks'))]);
-    return hashes[0] === entriesHash && hashes[1] === chunksHash ? new State(folder, parsed.data) : null;
+    const isWhole = STATE_FILES.every((file) => hashOfFile(join(folder, file)) === hashes[file]);
+    return isWhole ? new State(folder, parsed.data) : null;
   }
 
-  /** Begins the state of a run. Call `prune` first, so that there is room. */
-  begin(run: string): StateWriter {
-    return new StateWriter(join(this.#folder, run));
+  /** Where a run's state lies. */
+  folderOf(run: string): string {
+    return join(this.#folder, run);
   }
 
   /** The runs that have a state, oldest first. */
@@ -107,206 +99,126 @@ export class StateFolder {
   }
 }
 
-async function hashOfFile(file: string): Promise<string | null> {
-  const hash = createHash('sha256');
-  try {
-    for await (const piece of createReadStream(file)) hash.update(piece as Buffer);
-  } catch {
-    return null;
-  }
-  return hash.digest('hex');
+interface Block {
+  readonly first: number;
+  readonly sizes: BlockSizes;
+  readonly position: number;
 }
 
 export class State {
   readonly info: StateInfo;
+  readonly hashes: StateHashes;
   readonly #folder: string;
+  readonly #blocks: readonly Block[];
+  #descriptor: number | null = null;
+  /** The lines looked at last. */
+  #lines: { first: number; bytes: Buffer } | null = null;
+  #listing: StoredListing | null = null;
 
-  constructor(folder: string, info: StateInfo) {
+  constructor(folder: string, { blocks, hashes, ...info }: Stored) {
     this.#folder = folder;
     this.info = info;
+    this.hashes = hashes;
+    let [first, position] = [0, 0];
+    this.#blocks = blocks.map((sizes) => {
+      const block = { first, sizes, position };
+      first += sizes[0];
+      position += sizes[1] + sizes[2];
+      return block;
+    });
   }
 
-  get listing(): readonly ListingChunk[] {
-    return this.info.listing;
+  /** Where one of its files lies. */
+  fileOf(name: StateFile): string {
+    return join(this.#folder, name);
+  }
+
+  get listing(): StoredListing {
+    this.#listing ??= JSON.parse(zstdDecompressSync(readIfThere(this.fileOf('listing')) ?? Buffer.alloc(0)).toString());
+    return this.#listing as StoredListing;
+  }
+
+  get blockSizes(): readonly BlockSizes[] {
+    return this.#blocks.map(({ sizes }) => sizes);
+  }
+
+  /** How many entries there are. */
+  get size(): number {
+    const last = this.#blocks.at(-1);
+    return last === undefined ? 0 : last.first + last.sizes[0];
   }
 
   /** The entries, in the order of the listing. */
   *entries(): Generator<BaseEntry> {
-    for (const block of readBlocks(join(this.#folder, 'entries'))) yield* entriesOfBlock(block);
+    for (const block of this.#blocks) yield* this.#open(block).entries();
   }
 
-  /** All chunks that the chain has stored, as far as the base knows. */
-  chunks(): DedupTable {
-    const table = new DedupTable();
-    for (const block of readBlocks(join(this.#folder, 'chunks'))) {
-      for (let at = 0; at < block.length; at += CHUNK_RECORD) {
-        const number = (index: number) => block.readUInt32LE(at + 32 + index * 4);
-        const location = {
-          source: number(0),
-          part: number(1),
-          frameOffset: number(2),
-          frameLength: number(3),
-          offset: number(4),
-          length: number(5),
-        };
-        table.add(block.toString('base64', at, at + 32), location);
+  /** The blocks that hold some of the entries from `from` to `to`: as they lie in the file where they are whole. */
+  *stretch(from: number, to: number): Generator<{ sizes: BlockSizes; bytes: Buffer } | { entries: BaseEntry[] }> {
+    for (const block of this.#blocks) {
+      const { first, sizes, position } = block;
+      const end = first + sizes[0];
+      if (end <= from || first >= to) continue;
+      if (first >= from && end <= to) {
+        yield { sizes, bytes: readAt(this.#opened(), position, sizes[1] + sizes[2]) };
+      } else {
+        const entries = [...this.#open(block).entries()];
+        yield { entries: entries.slice(Math.max(0, from - first), to - first) };
       }
     }
-    return table;
   }
-}
 
-const CHUNK_RECORD = 32 + 6 * 4;
-/** Entry record: lengths of path and lines, settled, four 64-bit numbers, path, lines. */
-const ENTRY_HEAD = 4 + 4 + 1 + 4 * 8;
-
-function* entriesOfBlock(block: Buffer): Generator<BaseEntry> {
-  for (let at = 0; at < block.length; ) {
-    const pathLength = block.readUInt32LE(at);
-    const linesLength = block.readUInt32LE(at + 4);
-    const pathStart = at + ENTRY_HEAD;
-    const linesStart = pathStart + pathLength;
-    yield {
-      settled: block[at + 8] === 1,
-      size: block.readBigInt64LE(at + 9),
-      mtimeNs: block.readBigInt64LE(at + 17),
-      ctimeNs: block.readBigInt64LE(at + 25),
-      inode: block.readBigUInt64LE(at + 33),
-      path: block.toString('latin1', pathStart, linesStart) as BytePath,
-      lines: block.subarray(linesStart, linesStart + linesLength),
-    };
-    at = linesStart + linesLength;
-  }
-}
-
-/** Blocks: compressed length (4 bytes, little endian), then one zstd frame of about a mebibyte. */
-function* readBlocks(file: string): Generator<Buffer> {
-  const descriptor = openSync(file, 'r');
-  try {
-    const head = Buffer.alloc(4);
-    for (let at = 0; readSync(descriptor, head, 0, 4, at) === 4; ) {
-      const frame = Buffer.allocUnsafe(head.readUInt32LE());
-      if (readSync(descriptor, frame, 0, frame.length, at + 4) !== frame.length) break;
-      yield zstdDecompressSync(frame);
-      at += 4 + frame.length;
+  /** The lines of the entries from `from` to `to`. */
+  lines(from: number, to: number): Buffer {
+    const pieces: Buffer[] = [];
+    for (const block of this.#blocks) {
+      const end = block.first + block.sizes[0];
+      if (end <= from || block.first >= to) continue;
+      pieces.push(this.#open(block).lines(Math.max(0, from - block.first), Math.min(end, to) - block.first));
     }
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** Writes blocks of records, hashing as it goes. */
-class BlockWriter {
-  readonly #descriptor: number;
-  readonly #hash = createHash('sha256');
-  #buffer = Buffer.allocUnsafe(2 ** 20);
-  #used = 0;
-  #isOpen = true;
-
-  constructor(file: string) {
-    this.#descriptor = openSync(file, 'w', 0o600);
+    return Buffer.concat(pieces);
   }
 
-  /** Room for one record, which must be filled at once. */
-  reserve(length: number): { buffer: Buffer; at: number } {
-    if (this.#used + length > this.#buffer.length) this.#flush();
-    if (length > this.#buffer.length) this.#buffer = Buffer.allocUnsafe(length);
-    const at = this.#used;
-    this.#used += length;
-    return { buffer: this.#buffer, at };
+  /** All chunks that the chain has stored, as far as the base knows: what `ChunkTable.fill` takes. */
+  *chunks(): Generator<Buffer> {
+    const descriptor = openSync(this.fileOf('chunks'), 'r');
+    try {
+      // Length of each frame (4 bytes, little endian), then the frame.
+      for (let at = 0; ; ) {
+        let head: Buffer;
+        try {
+          head = readAt(descriptor, at, 4);
+        } catch {
+          return;
+        }
+        yield zstdDecompressSync(readAt(descriptor, at + 4, head.readUInt32LE()));
+        at += 4 + head.readUInt32LE();
+      }
+    } finally {
+      closeSync(descriptor);
+    }
   }
 
-  /** Writes what is left, syncs, closes; the SHA-256 of the file. */
-  finish(): string {
-    this.#flush();
-    fsyncSync(this.#descriptor);
-    this.close();
-    return this.#hash.digest('hex');
-  }
-
-  /** A second call does nothing: another file may have the descriptor by then. */
+  /** Lets go of its files; they are opened again where that is needed. */
   close(): void {
-    if (this.#isOpen) closeSync(this.#descriptor);
-    this.#isOpen = false;
+    if (this.#descriptor !== null) closeSync(this.#descriptor);
+    this.#descriptor = null;
+    this.#lines = null;
   }
 
-  #flush(): void {
-    if (this.#used === 0) return;
-    const frame = zstdCompressSync(this.#buffer.subarray(0, this.#used), { chunkSize: 2 ** 20 });
-    const head = Buffer.alloc(4);
-    head.writeUInt32LE(frame.length);
-    for (const bytes of [head, frame]) {
-      this.#hash.update(bytes);
-      for (let written = 0; written < bytes.length; ) written += writeSync(this.#descriptor, bytes, written);
-    }
-    this.#used = 0;
-  }
-}
-
-export class StateWriter {
-  readonly #folder: string;
-  readonly #entries: BlockWriter;
-
-  constructor(folder: string) {
-    this.#folder = folder;
-    makeFolder(folder);
-    this.#entries = guarded(folder, () => new BlockWriter(join(folder, 'entries')));
+  #opened(): number {
+    this.#descriptor ??= openSync(this.fileOf('entries'), 'r');
+    return this.#descriptor;
   }
 
-  /** Adds an entry, in the order of the listing. */
-  add(entry: BaseEntry): void {
-    guarded(this.#folder, () => {
-      const { buffer, at } = this.#entries.reserve(ENTRY_HEAD + entry.path.length + entry.lines.length);
-      buffer.writeUInt32LE(entry.path.length, at);
-      buffer.writeUInt32LE(entry.lines.length, at + 4);
-      buffer[at + 8] = entry.settled ? 1 : 0;
-      buffer.writeBigInt64LE(entry.size, at + 9);
-      buffer.writeBigInt64LE(entry.mtimeNs, at + 17);
-      buffer.writeBigInt64LE(entry.ctimeNs, at + 25);
-      buffer.writeBigUInt64LE(entry.inode, at + 33);
-      buffer.write(entry.path, at + ENTRY_HEAD, 'latin1');
-      buffer.set(entry.lines, at + ENTRY_HEAD + entry.path.length);
-    });
-  }
-
-  /** Ends the state: durable when it returns. Throws `state-unwritable`. */
-  async finish(info: StateInfo, chunks: Iterable<[string, Location]>): Promise<void> {
-    const entriesHash = guarded(this.#folder, () => this.#entries.finish());
-    const chunksHash = guarded(this.#folder, () => writeChunks(join(this.#folder, 'chunks'), chunks));
-    const value = { version: STATE_VERSION, ...info, entriesHash, chunksHash };
-    await writeChecked(join(this.#folder, 'state.json'), value);
-    await syncFolder(join(this.#folder, '..'));
-  }
-
-  /** Gives up: nothing is left. */
-  async abandon(): Promise<void> {
-    this.#entries.close();
-    await removeFolder(this.#folder);
-  }
-}
-
-function writeChunks(file: string, chunks: Iterable<[string, Location]>): string {
-  const writer = new BlockWriter(file);
-  try {
-    for (const [digest, location] of chunks) {
-      const { source, part, frameOffset, frameLength, offset, length } = location;
-      const { buffer, at } = writer.reserve(CHUNK_RECORD);
-      buffer.write(digest, at, 32, 'base64');
-      [source, part, frameOffset, frameLength, offset, length].forEach((number, index) => {
-        buffer.writeUInt32LE(number, at + 32 + index * 4);
-      });
-    }
-    return writer.finish();
-  } finally {
-    writer.close();
-  }
-}
-
-function guarded<T>(folder: string, work: () => T): T {
-  try {
-    return work();
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new OffsiteError('state-unwritable', `${folder} cannot be written: ${why}`, { cause });
+  #open({ first, sizes, position }: Block): EntryBlock {
+    const [count, columns, lines] = sizes;
+    const linesOf = () => {
+      if (this.#lines?.first !== first) {
+        this.#lines = { first, bytes: linesOfBlock(readAt(this.#opened(), position + columns, lines)) };
+      }
+      return this.#lines.bytes;
+    };
+    return new EntryBlock(first, count, readAt(this.#opened(), position, columns), linesOf);
   }
 }

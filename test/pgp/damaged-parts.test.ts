@@ -6,7 +6,7 @@ import { before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { OffsiteError } from '../../contract/errors.ts';
 import { generateOperatorKey, type PrivateKey, readPrivateKey } from '../../pgp/keys.ts';
-import { openPart } from '../../pgp/part-reader.ts';
+import { contentDigest, openPart, openPartInPlace } from '../../pgp/part-reader.ts';
 import { PartWriter } from '../../pgp/part-writer.ts';
 import { formatSessionKey, newSessionKey, recoverSessionKey, sessionKeyPackets } from '../../pgp/session-key.ts';
 import { lengthOctets, literalPacket, referencePart, seipdPacket } from './reference.ts';
@@ -30,17 +30,17 @@ before(async () => {
 const messages = new Set<string>();
 
 function assertDamaged(bytes: Uint8Array, what: string, opener = sessionKey): void {
-  assert.throws(
-    () => openPart(bytes, opener),
-    (error) => {
-      assert.ok(error instanceof OffsiteError && error.code === 'part-damaged', what);
-      assert.equal(error.cause, undefined);
-      messages.add(error.message);
-      assert.equal(messages.size, 1, `${what} is told from other damage: ${[...messages]}`);
-      return true;
-    },
-    what,
-  );
+  const isTheOnlyMessage = (error: unknown) => {
+    assert.ok(error instanceof OffsiteError && error.code === 'part-damaged', what);
+    assert.equal(error.cause, undefined);
+    messages.add(error.message);
+    assert.equal(messages.size, 1, `${what} is told from other damage: ${[...messages]}`);
+    return true;
+  };
+  const inPlace = (part: Uint8Array, key: typeof sessionKey) => openPartInPlace(Buffer.from(part), key);
+  for (const open of [openPart, inPlace, contentDigest]) {
+    assert.throws(() => open(bytes, opener), isTheOnlyMessage, what);
+  }
 }
 
 function flipped(bytes: Uint8Array, bit: number): Buffer {
@@ -104,6 +104,28 @@ describe('a part', () => {
     const memory = Buffer.alloc(part.length);
     assert.ok(openPart(part, sessionKey, memory).equals(content));
     assert.throws(() => openPart(flipped(part, part.length * 8 - 1), sessionKey, memory), { code: 'part-damaged' });
+  });
+
+  test('that is said to be authentic is still looked at, all but its content and the hash of that', () => {
+    const start = packets.length + 7;
+    const open = (bytes: Buffer, opener = sessionKey) => openPartInPlace(bytes, opener, { isAuthentic: true });
+    for (let byte = packets.length; byte < part.length; byte++) {
+      const at = byte - start;
+      // A flipped bit garbles the block behind its own too; here both are content, or the hash.
+      const blockBehindEnds = ((at >> 4) + 2) * 16;
+      const isContent = at >= 30 && blockBehindEnds <= 30 + content.length;
+      const isHash = byte >= part.length - 20;
+      const isHeader = at < 30 || byte === part.length - 21 || byte === part.length - 22;
+      for (let bit = 0; bit < 8; bit++) {
+        const bytes = flipped(part, byte * 8 + bit);
+        if (isContent || isHash) assert.equal(open(bytes).length, content.length);
+        else if (isHeader) assert.throws(() => open(bytes), { code: 'part-damaged' }, `byte ${byte}`);
+      }
+    }
+    for (let bit = 0; bit < 256; bit++) {
+      const other = newSessionKey(flipped(bytes32, bit));
+      assert.throws(() => open(Buffer.from(part), other), { code: 'part-damaged' });
+    }
   });
 
   test('of random bytes is damage', () => {

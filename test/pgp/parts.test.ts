@@ -1,14 +1,14 @@
 /** Parts that are sealed open again, here and in the library, and are byte for byte what OpenPGP says. */
 
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import * as openpgp from 'openpgp';
 import { PIECE } from '../../pgp/cfb.ts';
 import { generateOperatorKey, type PublicKey, readPublicKeys } from '../../pgp/keys.ts';
 import { MAX_CONTENT } from '../../pgp/packets.ts';
-import { openPart } from '../../pgp/part-reader.ts';
+import { contentDigest, openPart, openPartInPlace } from '../../pgp/part-reader.ts';
 import { PartWriter } from '../../pgp/part-writer.ts';
 import { newSessionKey, sessionKeyPackets } from '../../pgp/session-key.ts';
 import { prefixOf, referencePart } from './reference.ts';
@@ -29,6 +29,13 @@ async function openWithLibrary(part: Uint8Array): Promise<Uint8Array> {
     format: 'binary',
   });
   return data as Uint8Array;
+}
+
+async function anyRecipient(): Promise<PublicKey> {
+  const made = await generateOperatorKey({ name: 'Jo', email: 'jo@example.org', now: new Date() });
+  const [key] = await readPublicKeys(Buffer.from(made.publicArmored), 'key');
+  assert.ok(key !== undefined);
+  return key;
 }
 
 describe('sealing and opening', () => {
@@ -82,24 +89,56 @@ describe('sealing and opening', () => {
     assert.notDeepEqual(a.subarray(23, 39), b.subarray(23, 39));
   });
 
-  test('memory may begin anywhere, be shared, and is written nowhere else', () => {
-    const content = noise.subarray(3, 3 + 70_001);
-    const expected = bare.seal(content, prefix);
-    for (let offset = 0; offset < 9; offset++) {
-      const target = new Uint8Array(expected.length + 20).fill(0xaa);
-      assert.equal(bare.sealInto(target.subarray(offset), content, prefix), expected.length);
-      assert.ok(expected.equals(target.subarray(offset, offset + expected.length)));
-      const around = [...target.subarray(0, offset), ...target.subarray(offset + expected.length)];
-      assert.ok(around.every((byte) => byte === 0xaa));
-      assert.ok(openPart(target.subarray(offset, offset + expected.length), sessionKey).equals(content));
+  test('sealing in place writes nowhere else, in memory of any kind, and says the hash', async () => {
+    const packets = await sessionKeyPackets(sessionKey, [await anyRecipient()]);
+    for (const writer of [bare, new PartWriter(sessionKey, packets)]) {
+      for (const size of [0, 1, 17, 70_001, PIECE - 30, PIECE - 52, 2 * PIECE]) {
+        const content = noise.subarray(3, 3 + size);
+        const expected = writer.seal(content, prefix);
+        for (const buffer of [new ArrayBuffer(expected.length + 40), new SharedArrayBuffer(expected.length + 40)]) {
+          for (const offset of [0, 8, 16]) {
+            const all = Buffer.from(buffer).fill(0xaa);
+            const memory = all.subarray(offset);
+            memory.set(content, writer.contentOffset);
+            const { bytes, sha256 } = writer.sealInPlace(memory, size, prefix);
+            assert.ok(bytes.equals(expected));
+            assert.equal(sha256, createHash('sha256').update(expected).digest('hex'));
+            const start = bytes.byteOffset;
+            assert.ok(all.subarray(0, start).every((byte) => byte === 0xaa));
+            assert.ok(all.subarray(start + bytes.length).every((byte) => byte === 0xaa));
+            assert.ok(openPart(bytes, sessionKey).equals(content));
+          }
+        }
+      }
     }
-    const shared = new Uint8Array(new SharedArrayBuffer(expected.length));
-    bare.sealInto(shared, content, prefix);
-    assert.ok(expected.equals(shared));
-    assert.ok(openPart(shared, sessionKey).equals(content));
-    const sharedContent = new Uint8Array(new SharedArrayBuffer(content.length));
-    sharedContent.set(content);
-    assert.ok(bare.seal(sharedContent, prefix).equals(expected));
+  });
+
+  test('the digest of the content is told without holding it, at every piece edge', () => {
+    for (const size of [...Array(100).keys(), ...pieceEdges]) {
+      const content = noise.subarray(0, size);
+      const expected = createHash('sha256').update(content).digest('hex');
+      assert.equal(contentDigest(bare.seal(content, prefix), sessionKey), expected, `size ${size}`);
+    }
+  });
+
+  test('opening in place, authentic or not, gives the same at every size and piece edge and writes nowhere else', async () => {
+    const packets = await sessionKeyPackets(sessionKey, [await anyRecipient()]);
+    for (const writer of [bare, new PartWriter(sessionKey, packets)]) {
+      for (const size of [...Array(100).keys(), ...pieceEdges]) {
+        const content = noise.subarray(5, 5 + size);
+        const part = writer.seal(content, prefix);
+        const offset = size % 8;
+        const memory = Buffer.alloc(part.length + 24, 0xaa);
+        for (const isAuthentic of [true, false]) {
+          memory.set(part, offset);
+          const opened = openPartInPlace(memory.subarray(offset, offset + part.length), sessionKey, { isAuthentic });
+          assert.ok(opened.equals(content), `size ${size}`);
+          assert.equal(opened.buffer, memory.buffer);
+          assert.ok(memory.subarray(0, offset).every((byte) => byte === 0xaa));
+          assert.ok(memory.subarray(offset + part.length).every((byte) => byte === 0xaa));
+        }
+      }
+    }
   });
 
   test('opening reuses memory where it is large enough, wherever that begins', () => {
@@ -117,14 +156,15 @@ describe('sealing and opening', () => {
     assert.ok(small.equals(content));
   });
 
-  test('content over 512 MiB, a wrong number of random bytes and a small target are refused', () => {
+  test('content over 512 MiB, a wrong number of random bytes and memory that is too small or askew are refused', () => {
     assert.throws(() => bare.seal(new Uint8Array(MAX_CONTENT + 1), prefix), RangeError);
     assert.throws(() => bare.seal(noise.subarray(0, 9), randomBytes(15)), RangeError);
     assert.throws(() => bare.seal(noise.subarray(0, 9), randomBytes(17)), RangeError);
-    assert.throws(
-      () => bare.sealInto(new Uint8Array(bare.sealedSize(9) - 1), noise.subarray(0, 9), prefix),
-      RangeError,
-    );
+    assert.throws(() => bare.sealInPlace(new Uint8Array(bare.memorySize(9) - 1), 9, prefix), RangeError);
+    for (let offset = 1; offset < 8; offset++) {
+      const askew = new Uint8Array(bare.memorySize(9) + 8).subarray(offset);
+      assert.throws(() => bare.sealInPlace(askew, 9, prefix), RangeError);
+    }
   });
 });
 

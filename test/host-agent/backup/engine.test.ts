@@ -9,12 +9,21 @@ import * as fc from 'fast-check';
 import { type BytePath, comparePaths, pathFromText } from '../../../contract/byte-path.ts';
 import { parseObjectKey } from '../../../contract/keys.ts';
 import { decodePath, type ListingChunk } from '../../../contract/run-index.ts';
-import { AVERAGE_CHUNK, Chunker, MAX_CHUNK, MIN_CHUNK, SEGMENT } from '../../../host-agent/engine/chunker.ts';
+import { ChunkTable } from '../../../host-agent/engine/chunk-table.ts';
+import {
+  AVERAGE_CHUNK,
+  Chunker,
+  MAX_CHUNK,
+  MIN_CHUNK,
+  SEGMENT,
+  WindowChunker,
+} from '../../../host-agent/engine/chunker.ts';
 import { ContentStore } from '../../../host-agent/engine/content-store.ts';
-import { DedupTable, digestOf } from '../../../host-agent/engine/dedup.ts';
+import { digestOf } from '../../../host-agent/engine/dedup.ts';
 import { FileContentReader } from '../../../host-agent/engine/file-content.ts';
-import { ListingWriter } from '../../../host-agent/engine/listing.ts';
-import { Sealer } from '../../../host-agent/engine/parts.ts';
+import { type FinishedListing, ListingWriter } from '../../../host-agent/engine/listing.ts';
+import { PartUploads } from '../../../host-agent/engine/part-uploads.ts';
+import { type SealedPart, Sealer } from '../../../host-agent/engine/parts.ts';
 import { Uploads } from '../../../host-agent/engine/uploads.ts';
 import { OpenFile, openRegularFile } from '../../../host-agent/source/read-file.ts';
 import { openPart } from '../../../pgp/part-reader.ts';
@@ -69,6 +78,23 @@ describe('chunker', () => {
           if (i < cuts.length - 1) assert.ok(length >= MIN_CHUNK);
         });
         assert.deepEqual(cutsOf(Buffer.from(bytes)), cuts);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('cuts in WebAssembly as in JavaScript, at every alignment', () => {
+    const seeds = fc.uint8Array({ minLength: 32, maxLength: 32 });
+    fc.assert(
+      fc.property(content, seeds, fc.nat(40), (bytes, seed, skipped) => {
+        const inWindow = new WindowChunker(seed, Math.max(MAX_CHUNK, bytes.length));
+        inWindow.window.set(bytes);
+        const plain = new Chunker(seed);
+        for (let start = Math.min(skipped, bytes.length); start < bytes.length; ) {
+          const length = plain.cut(bytes, start, bytes.length);
+          assert.equal(inWindow.cut(start, bytes.length), length, `at ${start} of ${bytes.length}`);
+          start += length;
+        }
       }),
       { numRuns: 20 },
     );
@@ -149,28 +175,19 @@ describe('a file', () => {
     }
   }
 
-  it('longer than a segment is cut at each multiple of it, and gives the content back', async () => {
+  it('longer than a segment is cut at each multiple of it, and gives the content back', () => {
     const pieces = [0, 1, 2, 3].map((i) => noise(`segment ${i}`, 16 * 2 ** 20));
     const rest = noise('rest', 2_500_000);
     const chunks: { length: number; digest: string }[] = [];
-    const store = {
-      put: (chunk: Uint8Array) => {
-        chunks.push({ length: chunk.length, digest: digestOf(chunk) });
-        const location = { source: 0, part: 0, frameOffset: 0, frameLength: 1, offset: 0, length: chunk.length };
-        return { digest: digestOf(chunk), location, isNew: true };
-      },
-    } as unknown as ContentStore;
-    const known = new DedupTable();
-    const reader = new FileContentReader({
-      chunker: new Chunker(SEED),
-      store,
-      known: () => known,
-      pace: () => undefined,
-    });
-    await withFile([...pieces, rest], async (file) => {
-      const stored = await reader.read(file);
+    const sink = {
+      put: (chunk: Uint8Array) => chunks.push({ length: chunk.length, digest: digestOf(chunk) }) - 1,
+    };
+    const reader = new FileContentReader(SEED, sink);
+    withFile([...pieces, rest], (file) => {
+      const stored = reader.read(file);
       file.close();
-      assert.equal(stored.size, SEGMENT + rest.length);
+      assert.equal(stored.end, SEGMENT + rest.length);
+      assert.deepEqual(stored.chunks, [...chunks.keys()]);
       const ends = chunks.map((_, i) => chunks.slice(0, i + 1).reduce((sum, { length }) => sum + length, 0));
       assert.ok(ends.includes(SEGMENT));
       const whole = Buffer.concat([...pieces, rest]);
@@ -182,35 +199,59 @@ describe('a file', () => {
   });
 });
 
-/** A meta store of its own, of a run that stands at `source`. */
+type Line = { path: BytePath; lines: string };
+type Listed = FinishedListing & { readonly newBytes: number; readonly entries: readonly Line[] };
+
+/**
+ * A meta store of its own, of a run that stands at `source`. `asItWas`: entries that are the base's are handed over as
+ * the base's, and no lines of them.
+ */
 async function listingOf(
   store: MemoryStore,
   source: number,
-  base: readonly ListingChunk[],
-  entries: readonly { path: BytePath; lines: string }[],
-): Promise<{ chunks: ListingChunk[]; newBytes: number }> {
+  base: Listed | null,
+  entries: readonly Line[],
+  asItWas = false,
+): Promise<Listed> {
   const key = newSessionKey(Buffer.alloc(32, 7));
   const sealer = new Sealer(new PartWriter(key, await packets), key, { verifyAll: false });
   const uploads = new Uploads(2);
   let number = 0;
-  const journal = { nextNumber: () => number++, numbersDurable: async () => undefined, stored: () => undefined };
+  const journal = { firstNumber: 0, used: async () => undefined, stored: () => undefined };
   const run = `2026050${source + 1}T000000Z-0123456789ab`;
   const place = { prefix: 'h', set: 's', chain: '20260501T000000Z-0123456789ab', run };
-  const meta = new ContentStore(
-    'meta',
-    { store, uploads, sealer, journal, place, attempt: 1 },
-    { partSizeOf: () => 2 ** 20, level: 1, source, verifyAll: true },
-  );
-  const writer = new ListingWriter(meta, base);
-  for (const { path, lines } of entries) writer.add(path, Buffer.from(lines));
-  const chunks = writer.finish();
-  meta.flush();
+  const table = new ChunkTable();
+  const meta = new PartUploads('meta', { store, uploads, journal, place, attempt: 1 }, table);
+  const ports = {
+    sealer,
+    drawNumber: () => number++,
+    partSizeOf: () => 2 ** 20,
+    takeMemory: (size: number) => Buffer.allocUnsafeSlow(size),
+    onSealed: (part: SealedPart) => meta.start(part),
+  };
+  const content = new ContentStore(table, ports, { level: 1, source, verifyAll: true });
+  const linesOf = (from: number, to: number) =>
+    Buffer.from(
+      (base?.entries ?? [])
+        .slice(from, to)
+        .map(({ lines }) => lines)
+        .join(''),
+    );
+  const writer = new ListingWriter(content, table, base === null ? null : { ...base, lines: linesOf });
+  for (const { path, lines } of entries) {
+    const index = asItWas ? (base?.entries.findIndex((one) => one.path === path && one.lines === lines) ?? -1) : -1;
+    const unused = { size: 0n, mtimeNs: 0n, ctimeNs: 0n, inode: 0n, settled: true };
+    if (index >= 0) writer.reuse({ ...unused, path, index, lines: Buffer.from(lines) });
+    else writer.add(path, Buffer.from(lines));
+  }
+  const finished = writer.finish();
+  content.flush();
   await uploads.settled();
   for (const [objectKey] of meta.objects) {
     const at = parseObjectKey(objectKey);
     if (at?.kind === 'meta') parts.set(`${source} ${at.number}`, objectKey);
   }
-  return { chunks, newBytes: meta.newBytes };
+  return { ...finished, newBytes: content.takeNewBytes(), entries };
 }
 
 const packets = sessionKeyPackets(newSessionKey(Buffer.alloc(32, 7)), [operatorKey().publicKey]);
@@ -247,7 +288,7 @@ describe('listing', () => {
         parts.clear();
         const store = new MemoryStore();
         const entries = entriesOf(before);
-        const full = await listingOf(store, 0, [], entries);
+        const full = await listingOf(store, 0, null, entries);
         assert.equal((await readBack(store, full.chunks)).join(''), entries.map(({ lines }) => lines).join(''));
         const first = (chunk: ListingChunk) => decodePath(chunk[2]);
         full.chunks.forEach((chunk, i) => {
@@ -263,19 +304,33 @@ describe('listing', () => {
           entries.length,
         );
 
-        const same = await listingOf(store, 1, full.chunks, entries);
-        assert.deepEqual(same.chunks, full.chunks, 'the same again costs nothing');
-        assert.equal(same.newBytes, 0);
+        for (const asItWas of [false, true]) {
+          const same = await listingOf(store, 1, full, entries, asItWas);
+          assert.deepEqual([same.chunks, same.begins], [full.chunks, full.begins], 'the same again costs nothing');
+          assert.equal(same.newBytes, 0);
+        }
 
         const after = before.map((size, i) => (changes.includes(i) ? (size % 400) + 1 : size));
         const changed = entriesOf(after);
-        const next = await listingOf(store, 1, full.chunks, changed);
-        assert.equal((await readBack(store, next.chunks)).join(''), changed.map(({ lines }) => lines).join(''));
-        assert.ok(next.newBytes <= changes.length * 3 * 90_000);
-        const third = await listingOf(store, 2, next.chunks, entries);
-        assert.equal((await readBack(store, third.chunks)).join(''), entries.map(({ lines }) => lines).join(''));
+        const bytesOf = async (listed: Listed) => (await readBack(store, listed.chunks)).join('');
+        for (const asItWas of [false, true]) {
+          const next = await listingOf(store, 1, full, changed, asItWas);
+          assert.equal(await bytesOf(next), changed.map(({ lines }) => lines).join(''));
+          assert.ok(next.newBytes <= changes.length * 3 * 90_000);
+          assert.equal(
+            next.chunks.reduce((sum, chunk) => sum + chunk[3], 0),
+            changed.length,
+          );
+          // Some entries less at the beginning and in the middle, and one more at the end.
+          const others = changed.filter((_, i) => i > 1 && i % 37 !== 0);
+          const more = { path: pathFromText('z'), lines: 'one more\n' };
+          const third = await listingOf(store, 2, next, [...others, more], asItWas);
+          assert.equal(await bytesOf(third), [...others, more].map(({ lines }) => lines).join(''));
+          const fourth = await listingOf(store, 3, third, entries, asItWas);
+          assert.equal(await bytesOf(fourth), entries.map(({ lines }) => lines).join(''));
+        }
       }),
-      { numRuns: 40 },
+      { numRuns: 30 },
     );
   });
 });

@@ -9,8 +9,9 @@ import { pathFromText } from '../../../contract/byte-path.ts';
 import type { Location } from '../../../contract/entry.ts';
 import { parseObjectKey } from '../../../contract/keys.ts';
 import type { ListingChunk } from '../../../contract/run-index.ts';
+import type { ChunkTable } from '../../../host-agent/engine/chunk-table.ts';
 import type { ContentStore } from '../../../host-agent/engine/content-store.ts';
-import { type DedupTable, digestOf } from '../../../host-agent/engine/dedup.ts';
+import { digestOf } from '../../../host-agent/engine/dedup.ts';
 import { ListingWriter } from '../../../host-agent/engine/listing.ts';
 import { openIdentity } from '../../../host-agent/identity.ts';
 import { adoptedOf, assertSound, manifestsOf } from '../../helpers/agent-check.ts';
@@ -68,21 +69,14 @@ describe('chunks of a listing that may be taken over', () => {
   /** A store of listing parts that keeps what it is given, for the run that stands at `source`. */
   function keep(source: number) {
     const stored: string[] = [];
-    const put = (bytes: Uint8Array, known: DedupTable) => {
-      const digest = digestOf(bytes);
-      const at: Location = {
-        source,
-        part: 0,
-        frameOffset: 0,
-        frameLength: 1,
-        offset: stored.length,
-        length: bytes.length,
-      };
-      stored.push(digest);
-      known.add(digest, at);
-      return { digest, location: at, isNew: true };
+    const places: Location[] = [];
+    const put = (bytes: Uint8Array): number => {
+      const [offset, { length }] = [stored.length, bytes];
+      stored.push(digestOf(bytes));
+      return places.push({ source, part: 0, frameOffset: 0, frameLength: 1, offset, length }) - 1;
     };
-    return { stored, store: { put, closeFrame: () => undefined } as unknown as ContentStore };
+    const table = { location: (chunk: number) => places[chunk] } as unknown as ChunkTable;
+    return { stored, table, store: { put, closeFrame: () => undefined } as unknown as ContentStore };
   }
   const LINES = 420;
   /** 25 MB of lines that compress to half; `changed` is what the last one says. */
@@ -91,11 +85,13 @@ describe('chunks of a listing that may be taken over', () => {
     for (const [i, line] of [...lines, `${last}\n`].entries()) {
       writer.add(pathFromText(`f${String(i).padStart(5, '0')}`), Buffer.from(line));
     }
-    return writer.finish();
+    return writer.finish().chunks;
   };
+  const asBase = (chunks: ListingChunk[]) => ({ chunks, begins: chunks.map(() => true), lines: () => assert.fail() });
   /** As runs before left it: all lines in the newest incremental's parts, a line each in the full's and another one's. */
   function before(): ListingChunk[] {
-    const chunks = write(new ListingWriter(keep(2).store, []), 'before');
+    const { store, table } = keep(2);
+    const chunks = write(new ListingWriter(store, table, null), 'before');
     return chunks.map(([location, ...rest], i): ListingChunk => {
       const [, ...place] = location;
       return [[i === 0 ? 0 : i === 1 ? 1 : 2, ...place], ...rest];
@@ -104,8 +100,8 @@ describe('chunks of a listing that may be taken over', () => {
 
   test('are held back compressed: 25 MB of them fit, and are stored with what is new, byte for byte', () => {
     const base = before();
-    const { store, stored } = keep(3);
-    const chunks = write(new ListingWriter(store, base), 'after');
+    const { store, table, stored } = keep(3);
+    const chunks = write(new ListingWriter(store, table, asBase(base)), 'after');
     const from = (source: number) => chunks.filter(([[at]]) => at === source).length;
     assert.equal(from(2), 0, 'none stays where it was');
     assert.ok(from(3) > LINES / 2);
@@ -115,8 +111,8 @@ describe('chunks of a listing that may be taken over', () => {
 
   test('stay where they are where nothing is new', () => {
     const base = before();
-    const { store, stored } = keep(3);
-    assert.deepEqual(write(new ListingWriter(store, base), 'before'), base);
+    const { store, table, stored } = keep(3);
+    assert.deepEqual(write(new ListingWriter(store, table, asBase(base)), 'before'), base);
     assert.deepEqual(stored, []);
   });
 });

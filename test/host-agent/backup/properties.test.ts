@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { zstdDecompressSync } from 'node:zlib';
 import { canonicalJson } from '../../../contract/canonical.ts';
@@ -56,12 +56,21 @@ function filesUnder(folder: string): string[] {
 /** The bytes of a file of the state, and what is compressed in it. */
 function readableIn(file: string): Buffer[] {
   const bytes = readFileSync(file);
-  if (!/\/(entries|chunks)$/.test(file)) return [bytes];
-  const blocks = [bytes];
-  for (let at = 0; at < bytes.length; at += 4 + bytes.readUInt32LE(at)) {
-    blocks.push(zstdDecompressSync(bytes.subarray(at + 4, at + 4 + bytes.readUInt32LE(at))));
+  const name = basename(file);
+  if (name === 'listing') return [bytes, zstdDecompressSync(bytes)];
+  const sizes: number[] = [];
+  if (name === 'entries') {
+    const [text = ''] = readFileSync(join(file, '../state.json'), 'utf8').split('\n');
+    for (const [, columns, lines] of JSON.parse(text).blocks) sizes.push(columns, lines);
+  } else if (name === 'chunks') {
+    for (let at = 0; at < bytes.length; at += 4 + bytes.readUInt32LE(at)) sizes.push(4, bytes.readUInt32LE(at));
   }
-  return blocks;
+  let end = 0;
+  const frames = sizes.map((size) => {
+    end += size;
+    return bytes.subarray(end - size, end);
+  });
+  return [bytes, ...frames.filter((frame) => frame.length > 4).map((frame) => zstdDecompressSync(frame))];
 }
 
 describe('secrets', () => {

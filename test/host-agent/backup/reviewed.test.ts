@@ -6,15 +6,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { type BytePath, pathFromText } from '../../../contract/byte-path.ts';
-import { parseHostConfig } from '../../../contract/host-config.ts';
+import { decodeLine } from '../../../contract/entry.ts';
+import { MIN_PART_SIZE, parseHostConfig } from '../../../contract/host-config.ts';
 import { planBudget } from '../../../host-agent/engine/budget.ts';
-import { type EntryPorts, storeEntry } from '../../../host-agent/engine/store-entry.ts';
+import { ChunkTable } from '../../../host-agent/engine/chunk-table.ts';
+import { Crew } from '../../../host-agent/engine/crew.ts';
+import type { CrewSettings } from '../../../host-agent/engine/crew-settings.ts';
+import { digestOf } from '../../../host-agent/engine/dedup.ts';
+import { EntryStore } from '../../../host-agent/engine/entry-store.ts';
+import { type LinePorts, LineQueue } from '../../../host-agent/engine/lines.ts';
+import { partSizeOf } from '../../../host-agent/engine/part-sizes.ts';
+import type { PartUploads } from '../../../host-agent/engine/part-uploads.ts';
 import { RunTally } from '../../../host-agent/engine/tally.ts';
+import { Uploads } from '../../../host-agent/engine/uploads.ts';
 import { compileExcludes } from '../../../host-agent/source/exclude.ts';
 import { Gates } from '../../../host-agent/source/gates.ts';
 import { HOLE, OpenFile, openRegularFile } from '../../../host-agent/source/read-file.ts';
 import type { Found } from '../../../host-agent/source/scan.ts';
 import { stage } from '../../../host-agent/source/stage.ts';
+import { newSessionKey } from '../../../pgp/session-key-value.ts';
 
 const work = mkdtempSync(join(tmpdir(), 'offsite-reviewed-'));
 after(() => rmSync(work, { recursive: true, force: true }));
@@ -67,28 +77,47 @@ test('a name of a linked file that is replaced before it is opened does not lend
   const [first, second] = [foundAt('a'), foundAt('y')];
   writeFileSync(join(work, 'new'), 'another');
   renameSync(join(work, 'new'), a);
-  const read: string[] = [];
-  const ports: EntryPorts = {
-    settledBefore: 0n,
-    lstatAgain: ({ path }) => foundAt(path),
-    names: { user: () => undefined, group: () => undefined },
-    reader: {
-      read: async (file: OpenFile) => {
-        const bytes = Buffer.alloc(100);
-        const count = file.read(bytes, 0, 100);
-        read.push(bytes.toString('utf8', 0, count));
-        return { hash: read.at(-1), locations: [], data: undefined, size: count };
-      },
-    } as unknown as EntryPorts['reader'],
-    tally: new RunTally(() => undefined),
+  const listed: { path: string; hash: string | undefined }[] = [];
+  const key = newSessionKey(Buffer.alloc(32, 1));
+  const chunks = new ChunkTable();
+  const settings: CrewSettings = {
+    seed: Buffer.alloc(32, 2),
+    chunks: chunks.shared,
+    frames: { level: 3, source: 0, verifyAll: true },
+    partSizes: { first: 2 ** 20, most: 2 ** 20 },
+    numbers: new SharedArrayBuffer(4),
+    sessionKey: key.reveal(),
+    packets: Buffer.alloc(0),
   };
-  const links = new Map();
-  const done = [await storeEntry(first, null, links, ports), await storeEntry(second, null, links, ports)];
-  assert.deepEqual(read, ['another', 'the old one']);
-  assert.deepEqual(
-    done.map((one) => one?.entry.hash),
-    ['another', 'the old one'],
-  );
+  await using crew = new Crew(() => settings, { threads: 2, memories: 2 });
+  const lines = new LineQueue({
+    chunks,
+    listing: {
+      add: (_: BytePath, bytes: Uint8Array) => {
+        const decoded = decodeLine(bytes.subarray(0, -1));
+        if ('entry' in decoded) listed.push({ path: decoded.entry.path, hash: decoded.entry.hash });
+      },
+    } as unknown as LinePorts['listing'],
+    state: { add: () => undefined } as unknown as LinePorts['state'],
+    gates: new Gates(setOf({ paths: ['/d'] })),
+    tally: new RunTally(() => undefined),
+  });
+  const entries = new EntryStore(lines, {
+    crew,
+    parts: { start: () => undefined } as unknown as PartUploads,
+    uploads: new Uploads(2),
+    settledBefore: 0n,
+    names: { user: () => undefined, group: () => undefined },
+    tally: new RunTally(() => undefined),
+    onRead: () => undefined,
+  });
+  entries.store(first, null);
+  entries.store(second, null);
+  await entries.finish();
+  assert.deepEqual(listed, [
+    { path: 'a', hash: digestOf(Buffer.from('another')) },
+    { path: 'y', hash: digestOf(Buffer.from('the old one')) },
+  ]);
 });
 
 describe('reading', () => {
@@ -145,8 +174,26 @@ test('a required file that could not be read does not pass its gate', () => {
 });
 
 test('parts grow with their number, as far as memory allows', () => {
-  const { partSizeOf, uploads } = planBudget({ memory: 2e9, partSize: 32 * 2 ** 20, lastRunBytes: 0 });
-  assert.equal(partSizeOf(0), 32 * 2 ** 20);
-  assert.equal(partSizeOf(10_000), 64 * 2 ** 20);
-  assert.ok(partSizeOf(190_000) * (2 + uploads) <= 2e9);
+  const options = { memory: 2e9, partSize: 32 * 2 ** 20, lastRunBytes: 0 };
+  const { partSizes, memories, threads } = planBudget(options, 2);
+  assert.equal(partSizeOf(partSizes, 0), 32 * 2 ** 20);
+  assert.equal(partSizeOf(partSizes, 10_000), 64 * 2 ** 20);
+  assert.ok(partSizeOf(partSizes, 190_000) * memories * threads <= 2e9);
+});
+
+test('memory is shared out among as many threads as have room for it', () => {
+  for (const cores of [1, 2, 3, 4, 64]) {
+    for (const memory of [200e6, 250e6, 350e6, 500e6, 2e9]) {
+      const { threads, memories, partSizes, uploads } = planBudget(
+        { memory, partSize: 32 * 2 ** 20, lastRunBytes: 0 },
+        cores,
+      );
+      assert.ok(threads >= 1 && threads <= Math.min(cores, 4));
+      assert.ok(partSizes.first >= MIN_PART_SIZE && uploads >= 1);
+      assert.ok(threads * memories * partSizes.most < memory);
+    }
+  }
+  assert.throws(() => planBudget({ memory: 150e6, partSize: 2 ** 25, lastRunBytes: 0 }, 2), {
+    code: 'memory-too-small',
+  });
 });
