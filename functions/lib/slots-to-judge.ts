@@ -1,7 +1,7 @@
 /** Which slots an audit has to judge: those whose deadline came since the last one, and those that were left open. */
 
 import { MANUAL_POLICY } from '../../contract/fleet.ts';
-import { instantText, parseCompact } from '../../contract/ids.ts';
+import { instantText } from '../../contract/ids.ts';
 import { ALL_SLOTS, parseObjectKey, slotFolder, slotsOfDue } from '../../contract/keys.ts';
 import type { AuditState } from '../../contract/verdict.ts';
 import type { ObjectStore } from '../../store/port.ts';
@@ -20,6 +20,8 @@ export interface SlotName {
 export const LONGEST_DEADLINE = 31 * 86_400_000;
 /** Sorts behind every name that a key can have. */
 const BEYOND = '~';
+/** A page of a listing has a thousand keys: slots of a few hosts share one, what is larger costs one each. */
+const LEAP_AFTER = 100;
 
 /**
  * Slots by due minute whose deadline lies in (cursor, now], by the schedule of the fleet file that ruled at their due
@@ -75,19 +77,24 @@ function longestDeadline(policies: Record<string, { deadline: number }>): number
   return Math.max(0, ...Object.values(policies).map(({ deadline }) => deadline));
 }
 
-/** Slots of which something lies in the store, one listing each: what lies under a slot itself is leapt over. */
+/** Slots of which something lies in the store. What lies under a large one is leapt over, with a listing of its own. */
 async function* dispatched(store: ObjectStore, from: Date, now: Date): AsyncGenerator<SlotName> {
-  for (let after = slotsOfDue(from); ; ) {
-    let next: string | undefined;
+  for (let after: string | null = slotsOfDue(from); after !== null; ) {
+    let folder = '';
+    let seen = 0;
+    let next: string | null = null;
     for await (const { key } of store.list(ALL_SLOTS, { after })) {
-      next = key;
-      break;
+      const place = parseObjectKey(key);
+      if (place === null || !('due' in place)) continue;
+      if (place.due > now) return;
+      if (!key.startsWith(folder) || folder === '') {
+        [folder, seen] = [slotFolder(place), 0];
+        yield { policy: place.policy, due: place.due };
+      } else if (++seen === LEAP_AFTER) {
+        next = `${folder}${BEYOND}`;
+        break;
+      }
     }
-    if (next === undefined) return;
-    const place = parseObjectKey(next);
-    const due = place !== null && 'due' in place ? place.due : parseCompact(next.split('/')[1] ?? '');
-    if (due !== null && due > now) return;
-    if (place !== null && 'due' in place) yield { policy: place.policy, due: place.due };
-    after = place !== null && 'due' in place ? `${slotFolder(place)}${BEYOND}` : next;
+    after = next;
   }
 }
