@@ -25,6 +25,11 @@ import { nowText, type Pass } from './pass.ts';
 export async function record(pass: Pass, trouble: Trouble): Promise<void> {
   const recovery = await newestRecovery(pass, trouble);
   await change(pass, trouble, (current) => withTrouble(current, trouble, recovery, nowText(pass)));
+  // A run that was accepted meanwhile has found nothing to end.
+  const meanwhile = await newestRecovery(pass, trouble);
+  if (meanwhile !== null && meanwhile.at > (recovery?.at ?? '') && meanwhile.at >= trouble.incident.at) {
+    await close(pass, trouble, meanwhile, [trouble.kind]);
+  }
 }
 
 /** Closes what an accepted run ends, of these kinds. */

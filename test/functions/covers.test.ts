@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { objectKey } from '../../contract/keys.ts';
 import { expectedKind } from '../../contract/verdict.ts';
+import { audit } from '../../functions/audit.ts';
 import { readDocument } from '../../functions/lib/documents.ts';
+import type { ObjectStore } from '../../store/port.ts';
 import { TestStack } from '../helpers/test-stack.ts';
 
 const D20 = '2026-11-20T04:00:00Z';
@@ -218,3 +220,30 @@ test('a slot of no schedule that cannot be read hides no other slot, and is judg
   assert.equal(await stack.isClosed(D20, 'lost'), true);
 });
 const expectedKey = (policy: string, due: string) => objectKey({ kind: 'expected', policy, due: new Date(due) });
+
+test('what a run has made good while it was being recorded is not left open', async () => {
+  const stack = await TestStack.of();
+  await stack.at(D20).dispatch(D20);
+  await auditAt(stack, '2026-11-20T11:45:00Z');
+  const byHand = await stack.at('2026-11-20T11:59:00Z').host().backUp({ type: 'full' });
+  const key = 'alerts/missed.data.carcosa.json';
+  let isJudged = false;
+  const store: ObjectStore = {
+    url: stack.memory.url,
+    put: async (...call) => {
+      // Complete judges the run after audit has looked for one, and finds no problem that it would end.
+      if (call[0] === key && !isJudged) {
+        isJudged = true;
+        assert.deepEqual((await stack.completeRun(byHand)).errors, []);
+      }
+      return stack.memory.put(...call);
+    },
+    get: (...call) => stack.memory.get(...call),
+    head: (...call) => stack.memory.head(...call),
+    list: (...call) => stack.memory.list(...call),
+    listFolders: (...call) => stack.memory.listFolders(...call),
+  };
+  assert.deepEqual((await audit(stack.at('2026-11-20T12:00:00Z').over(store))).errors, []);
+  assert.equal((await stack.problem('missed'))?.closed?.run, byHand.place.run);
+  assert.deepEqual(stack.messages(), ['MISSED carcosa/data since 2026-11-20 04:00 UTC: good again by now']);
+});
