@@ -14,6 +14,7 @@ import { join, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type FileResult, type RunOptions, runFile } from './runner/run-file.ts';
 import { describeAll, describeFile } from './runner/summary.ts';
+import { seedOfTests } from './simulation/seed.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** Minutes of simulated fleets: a step of its own in CI. */
@@ -61,7 +62,9 @@ async function main(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   const timeout = values.timeout === undefined ? FILE_TIMEOUT : Number(values.timeout) * 1000;
   const only = values.name === undefined ? {} : { only: values.name };
-  const results = await runAll(testFiles(positionals), { timeout, signal: stop.signal, ...only });
+  const files = testFiles(positionals);
+  if (files.some((file) => file.startsWith(APART))) process.stdout.write(`simulations: seed ${seedOfTests()}\n`);
+  const results = await runAll(files, { timeout, signal: stop.signal, ...only });
   process.stdout.write(`${describeAll(results, ROOT)}\n`);
   const isGood = results.some(({ passed }) => passed > 0) && results.every(({ failed }) => failed.length === 0);
   return isGood && !stop.signal.aborted ? 0 : 1;
