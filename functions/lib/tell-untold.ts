@@ -5,7 +5,7 @@ import { ALL_ALERTS } from '../../contract/keys.ts';
 import { type Problem, problemKey, problemPlace } from '../../contract/problem.ts';
 import type { AuditState } from '../../contract/verdict.ts';
 import { everyOf } from '../../repository/concurrent.ts';
-import { type Circumstances, planOf } from '../rules/telling.ts';
+import { type Circumstances, isHeard, planOf } from '../rules/telling.ts';
 import { rulingAt } from './fleet-archive.ts';
 import type { Pass } from './pass.ts';
 import { readProblem } from './problems.ts';
@@ -103,7 +103,8 @@ async function concerned(pass: Pass, since: number): Promise<{ problems: Problem
   // What covers one may be covered itself, and what covers that one has to be known as well.
   for (let before = -1; found.size > before; ) {
     before = found.size;
-    const changing = problems().filter(({ told, closed }) => told === null || closed !== null);
+    // What was marked as told without a message covers nothing any more, and what it covered does not say so.
+    const changing = problems().filter((problem) => !isHeard(problem) || problem.closed !== null);
     const owners = new Set(changing.map(({ host, kind }) => host ?? kind));
     await read([...listed].filter(([, { of }]) => owners.has(of)).map(([key]) => key));
     await read(problems().flatMap(({ under }) => under ?? []));

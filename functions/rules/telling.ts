@@ -120,7 +120,7 @@ function isEnough({ host, spoken }: Problem, now: Date): boolean {
 }
 
 /** True where a message told of it; not where it is marked as told, for enough was said. */
-function isHeard({ told, spoken }: Problem): boolean {
+export function isHeard({ told, spoken }: Problem): boolean {
   return told !== null && spoken.some((at) => at >= told);
 }
 

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { objectKey } from '../../contract/keys.ts';
+import { type Problem, problemKey } from '../../contract/problem.ts';
 import { expectedKind } from '../../contract/verdict.ts';
 import { audit } from '../../functions/audit.ts';
 import { readDocument } from '../../functions/lib/documents.ts';
@@ -246,4 +247,26 @@ test('what a run has made good while it was being recorded is not left open', as
   assert.deepEqual((await audit(stack.at('2026-11-20T12:00:00Z').over(store))).errors, []);
   assert.equal((await stack.problem('missed'))?.closed?.run, byHand.place.run);
   assert.deepEqual(stack.messages(), ['MISSED carcosa/data since 2026-11-20 04:00 UTC: good again by now']);
+});
+
+test('what is told with a problem that is hushed later is told by itself, by the next audit', async () => {
+  const stack = await TestStack.of({ carcosa: { sets: ['data', 'etc'] } });
+  await stack.at(D20).dispatch(D20);
+  assert.deepEqual(await auditAt(stack, '2026-11-20T12:00:00Z'), [
+    '2 MISSED since 2026-11-20 04:00 UTC: carcosa/data, carcosa/etc',
+  ]);
+  const [data, etc] = [await stack.problem('missed'), await stack.problem('missed', 'carcosa', 'etc')];
+  const under = 'alerts/missed.data.carcosa.json';
+  const put = (problem: Problem | null, more: Partial<Problem>) =>
+    stack.memory.overwrite(problemKey(problem as Problem), Buffer.from(JSON.stringify({ ...problem, ...more })));
+  put(etc, { told: null, spoken: [], under });
+  for (const at of ['12:15', '15:30']) assert.deepEqual(await auditAt(stack, `2026-11-20T${at}:00Z`), []);
+  // It ended, and begins once more, which would be the fifth message of a week.
+  const spoken = ['16', '17', '18', '19'].map((day) => `2026-11-${day}T12:00:00Z`);
+  stack.at('2026-11-20T16:00:00Z');
+  put(data, { told: null, recorded: '2026-11-20T15:59:00Z', spoken });
+  assert.deepEqual(await auditAt(stack, '2026-11-20T16:15:00Z'), []);
+  assert.notEqual((await stack.problem('missed'))?.told, null);
+  const told = await auditAt(stack, '2026-11-20T16:30:00Z');
+  assert.deepEqual(told, ['MISSED carcosa/etc since 2026-11-20 04:00 UTC: never started']);
 });
