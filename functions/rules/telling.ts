@@ -7,6 +7,7 @@
 import { instantText } from '../../contract/ids.ts';
 import { PROBLEM_KINDS, type Problem, type ProblemKind, problemKey } from '../../contract/problem.ts';
 import { coverOf, isCovered, untold } from './alerts.ts';
+import { inOrder, isEnough, isHeard, nextRepeat, type Repeat, repeatOf } from './repeats.ts';
 
 export interface Circumstances {
   readonly now: Date;
@@ -26,11 +27,7 @@ export interface Plan {
   /** One message for all of them. */
   readonly ends: readonly Problem[];
   /** One message that lists all open problems; it counts as a repetition of some. */
-  readonly repeat: {
-    readonly listed: readonly Problem[];
-    /** With how many of its times have passed then. */
-    readonly counted: readonly { readonly problem: Problem; readonly repeats: number }[];
-  } | null;
+  readonly repeat: Repeat | null;
   /** What is told with another from now on. */
   readonly covered: readonly { readonly problem: Problem; readonly under: string }[];
   /** What is marked as told without a message: enough was said of it this week. */
@@ -43,7 +40,6 @@ export interface Plan {
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-const WEEK = 7 * DAY;
 
 /** GOOD AGAIN waits so long at most for the rest of the host; so does what the end of another set's failure uncovers. */
 const ENDS_WAIT = DAY;
@@ -51,9 +47,6 @@ const ENDS_WAIT = DAY;
 const CAUSE_LASTS = DAY;
 /** What a slot's audit records at its end is there by the next audit or the one after that, or never. */
 const COVER_COMES = HOUR;
-const MAX_A_WEEK = 4;
-/** What is due for a repeat so soon counts as repeated. */
-const REPEATED_TOGETHER = 12 * HOUR;
 
 /** What to say now of these problems. Those that cover one of them, and all of the hosts that some has ended of, belong with them. */
 export function planOf(problems: readonly Problem[], circumstances: Circumstances): Plan {
@@ -99,44 +92,6 @@ export function planOf(problems: readonly Problem[], circumstances: Circumstance
     waitingSince: waiting.length === 0 ? null : new Date(earliest(waiting.map((at) => Date.parse(at)))),
     lookAgain: known.lookAgain(new Set([...begin, ...silent]), repeat),
   };
-}
-
-/** When a problem is due for its next repeat; null where it is not repeated, for nobody was told or it has ended. */
-export function nextRepeat(problem: Problem): Date | null {
-  const { told, closed, repeats, kind, host, spoken } = problem;
-  if (told === null || closed !== null) return null;
-  const days = kind === 'dead-letters' ? repeats + 1 : daysOf(repeats);
-  const enough = host === null ? undefined : spoken.at(-MAX_A_WEEK);
-  const waitsUntil = enough === undefined ? 0 : Date.parse(enough) + WEEK;
-  return new Date(Math.max(Date.parse(told) + days * DAY, waitsUntil));
-}
-
-/** 1, 3 and 7 days after it was told, then every 7 days. */
-const daysOf = (repeats: number): number => [1, 3][repeats] ?? 7 * (repeats - 1);
-
-/** True where at most four messages a week would be exceeded by one more about it. Of the stack's own there is never enough. */
-function isEnough({ host, spoken }: Problem, now: Date): boolean {
-  return host !== null && spoken.filter((at) => Date.parse(at) > +now - WEEK).length >= MAX_A_WEEK;
-}
-
-/** True where a message told of it; not where it is marked as told, for enough was said. */
-export function isHeard({ told, spoken }: Problem): boolean {
-  return told !== null && spoken.some((at) => at >= told);
-}
-
-function repeatOf(problems: readonly Problem[], now: Date): Plan['repeat'] {
-  const isDueBy = (problem: Problem, instant: number) => {
-    const next = nextRepeat(problem);
-    return next !== null && +next <= instant;
-  };
-  if (!problems.some((problem) => isDueBy(problem, +now))) return null;
-  const counted: { problem: Problem; repeats: number }[] = [];
-  for (const problem of problems) {
-    let { repeats } = problem;
-    while (isDueBy({ ...problem, repeats }, +now + REPEATED_TOGETHER)) repeats++;
-    if (repeats > problem.repeats && !isEnough(problem, now)) counted.push({ problem, repeats });
-  }
-  return { listed: inOrder(problems.filter(({ told, closed }) => told !== null && closed === null)), counted };
 }
 
 /** Problems as they are given, found by what they are of. */
@@ -273,10 +228,3 @@ function isSameFailure(over: Problem, { kind, set }: Problem): boolean {
 /** Of thousands, which a call could not take as arguments. */
 const earliest = (instants: readonly number[]): number =>
   instants.reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
-
-/** By since when, then by what they are of. */
-function inOrder(problems: readonly Problem[]): Problem[] {
-  const orderOf = ({ began, host, set, policy }: Problem) => `${began.at} ${host ?? policy ?? ''} ${set ?? ''}`;
-  const keyed = problems.map((problem) => ({ problem, order: orderOf(problem) }));
-  return keyed.sort((one, other) => (one.order < other.order ? -1 : 1)).map(({ problem }) => problem);
-}

@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { instantText } from '../../../contract/ids.ts';
 import { type Problem, type ProblemKind, problemKey, problemKind } from '../../../contract/problem.ts';
 import { covered, isCovered, marked, repeated, untold } from '../../../functions/rules/alerts.ts';
-import { type Circumstances, nextRepeat, type Plan, planOf } from '../../../functions/rules/telling.ts';
+import { nextRepeat } from '../../../functions/rules/repeats.ts';
+import { type Circumstances, type Plan, planOf } from '../../../functions/rules/telling.ts';
 
 const NOW = new Date('2026-11-29T12:00:00Z');
 const HOUR = 3_600_000;
