@@ -12,14 +12,13 @@ import {
   type Message,
   nameOf,
   problemLines,
-  shortTexts,
-  sinceOf,
   stepLines,
   subjectName,
   table,
   type View,
   WORDS,
 } from './render-parts.ts';
+import { shortTexts, sinceOf } from './render-short.ts';
 import { cut, utc } from './words.ts';
 
 const MAX_NAME = 60;

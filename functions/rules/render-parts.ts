@@ -1,10 +1,10 @@
-/** What messages about problems are made of: their words, names, lines and short texts. Pure. */
+/** What messages about problems are made of: their words, names and lines. Pure; the short texts are render-short.ts. */
 
 import { ALL_ALERTS } from '../../contract/keys.ts';
 import { type Problem, type ProblemKind, problemKey } from '../../contract/problem.ts';
 import type { Latest, Reason } from '../../contract/verdict.ts';
 import { nextStep } from './next-steps.ts';
-import { age, ascii, cut, gsm, MAX_SMS, MAX_SUBJECT, nameIn, quoted, shortUtc, utc } from './words.ts';
+import { age, cut, MAX_SUBJECT, nameIn, quoted, utc } from './words.ts';
 
 export interface Message {
   /** Printable ASCII, below 100 characters. */
@@ -102,19 +102,6 @@ export function subjectName(problem: Problem): string {
   const { kind, host, policy } = problem;
   const isOneThing = host === null && policy === null && kind !== 'not-judged';
   return `${isOneThing ? 'the ' : ''}${nameOf(problem)}`;
-}
-
-/** As many of the names as fit, and how many more there are. */
-export function namesIn(length: number, names: readonly string[]): string {
-  const rest = (left: number) => (left === 0 ? '' : ` and ${left} more`);
-  let text = '';
-  for (const [i, name] of names.entries()) {
-    const longer = text === '' ? name : `${text}, ${name}`;
-    const left = names.length - i - 1;
-    if (longer.length + rest(left).length > length) return text === '' ? cut(name, length) : `${text}${rest(left + 1)}`;
-    text = longer;
-  }
-  return text;
 }
 
 /** What it is, why, since when, how it ended, and the newest good backup. */
@@ -235,57 +222,4 @@ export function briefOf({ kind, reasons: [first], closed }: Problem): string {
   if (first === undefined) return '';
   const own = first.brief ?? BRIEFS[first.code];
   return own ?? (first.code === kind ? '' : first.code.replaceAll('-', ' '));
-}
-
-/** What both short texts say of one problem. */
-export interface Gist {
-  readonly problem: Problem;
-  readonly what: string;
-  /** After the name. */
-  readonly rest?: string;
-  readonly since: string;
-  readonly brief: string;
-}
-
-/** `Offsite: MISSED carcosa/data since 2026-11-21 04:00 UTC: never started`. */
-export function subjectOf({ problem, what, rest = '', since, brief }: Gist): string {
-  const beginning = (name: string) => ascii(`Offsite: ${what} ${name}${rest} since ${utc(since)}`);
-  const subject = beginning(nameOf(problem, MAX_SUBJECT - beginning('').length));
-  const room = MAX_SUBJECT - subject.length - 2;
-  return brief === '' || room < 8 ? subject : `${subject}: ${cut(ascii(brief), room)}`;
-}
-
-/** `carcosa/data MISSED since 11-21 04:00 UTC: never started. Newest good: 11-20 04:00 UTC`. */
-export function smsOf({ problem, what, rest = '', since, brief }: Gist, view: View): string {
-  const length = smsRoom(view);
-  const beginning = (name: string) => `${name} ${what}${rest} since ${shortUtc(since)}`;
-  const must = gsm(beginning(nameOf(problem, length - beginning('').length)));
-  const room = length - must.length;
-  const why = brief === '' || room < 10 ? '' : cut(gsm(`: ${brief}`), room);
-  const good = view.goodOf(problem);
-  const [newest] = good.length === 1 ? good : [];
-  const last = newest === undefined ? '' : `. Newest good: ${newest.run === null ? 'none' : shortUtc(newest.run.at)}`;
-  return `${must}${why}${last.length <= room - why.length ? last : ''}`;
-}
-
-/** Characters that an SMS may have beside what the topic puts in front of it. */
-export const smsRoom = ({ displayName }: View): number => MAX_SMS - displayName.length - '> '.length;
-
-/** The short texts about many: what, since when, and as many names as fit. */
-export function shortTexts(
-  { what, since, problems }: { what: string; since: string; problems: readonly Problem[] },
-  view: View,
-): Pick<Message, 'subject' | 'sms'> {
-  const names = problems.map((problem) => nameOf(problem));
-  const start = `Offsite: ${what} since ${utc(since)}: `;
-  const sms = `${what} since ${shortUtc(since)}: `;
-  return {
-    subject: ascii(`${start}${namesIn(MAX_SUBJECT - start.length, names)}`),
-    sms: gsm(`${sms}${namesIn(smsRoom(view) - sms.length, names)}`),
-  };
-}
-
-/** The oldest instant at which one of them began. */
-export function sinceOf(problems: readonly Problem[]): string {
-  return problems.map(({ began }) => began.at).reduce((one, other) => (other < one ? other : one), '9999');
 }

@@ -2,19 +2,8 @@
 
 import type { Problem } from '../../contract/problem.ts';
 import { nextStep } from './next-steps.ts';
-import {
-  briefOf,
-  footer,
-  generalSteps,
-  type Message,
-  nameOf,
-  shortTexts,
-  sinceOf,
-  subjectOf,
-  table,
-  type View,
-  WORDS,
-} from './render-parts.ts';
+import { briefOf, footer, generalSteps, type Message, nameOf, table, type View, WORDS } from './render-parts.ts';
+import { shortTexts, sinceOf, subjectOf } from './render-short.ts';
 import { age, cut, utc } from './words.ts';
 
 /** Problems that get lines of their own, with what to type; more of them become a table. */

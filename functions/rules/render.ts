@@ -12,13 +12,12 @@ import {
   type Message,
   nameOf,
   problemLines,
-  smsOf,
   stepLines,
   subjectName,
-  subjectOf,
   type View,
   WORDS,
 } from './render-parts.ts';
+import { smsOf, subjectOf } from './render-short.ts';
 import { quoted, utc } from './words.ts';
 
 export type { Message, View } from './render-parts.ts';
