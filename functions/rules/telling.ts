@@ -7,6 +7,7 @@
 import { instantText } from '../../contract/ids.ts';
 import { PROBLEM_KINDS, type Problem, type ProblemKind, problemKey } from '../../contract/problem.ts';
 import { coverOf, isCovered, untold } from './alerts.ts';
+import type { AlertCode } from './codes.ts';
 import { inOrder, isEnough, isHeard, nextRepeat, type Repeat, repeatOf } from './repeats.ts';
 
 export interface Circumstances {
@@ -152,6 +153,7 @@ class Known {
 
   /** Key of the problem that covers one which begins now; null where it is told by itself. */
   coverFor(problem: Problem): string | null {
+    if (problem.reasons.some(({ code }) => FOREIGN.has(code))) return null;
     const others = problem.host === null ? this.#problems : (this.#byHost.get(problem.host) ?? []);
     const over = others.find((one) => one !== problem && this.#covers(one, problem));
     return over === undefined ? this.#coverOfItsSet(problem, others) : problemKey(over);
@@ -214,6 +216,9 @@ export function coversOf({ kind, host, set }: Problem, sets: readonly string[]):
     [...(one === set ? SAME_FAILURE : NO_BACKUP)].map((kindOf) => problemKey({ kind: kindOf, host, set: one })),
   );
 }
+
+/** Somebody else may sign as this host: nothing else that fails says that too. */
+const FOREIGN: ReadonlySet<string> = new Set<AlertCode>(['pin', 'signature']);
 
 /** One of them covers another of the same host and set; a late one covers nothing but its like. */
 const SAME_FAILURE: ReadonlySet<ProblemKind> = new Set<ProblemKind>(['missed', 'failed', 'late']);

@@ -93,6 +93,14 @@ describe('another problem of the same set', () => {
       assert.deepEqual(begins(made), isCoveredBy ? [] : [[key]]);
     });
   }
+  test('covers no run that somebody else may have signed', () => {
+    for (const code of ['pin', 'signature']) {
+      const foreign = problem('failed', { reasons: [{ code, text: code }] });
+      assert.deepEqual(begins(plan([problem('missed', open), foreign])), [['alerts/failed.data.carcosa.json']], code);
+      const ofOtherSet = problem('missed', { ...open, set: 'etc' });
+      assert.deepEqual(begins(plan([ofOtherSet, foreign])), [['alerts/failed.data.carcosa.json']], code);
+    }
+  });
   test('covers nothing where it was not told, has ended, or is another host’s', () => {
     for (const over of [{ told: null }, { told: ago(HOUR), closed: closed(1) }, { ...open, host: 'purr' }])
       assert.deepEqual(covers(plan([problem('missed', over), problem('failed')])), [], JSON.stringify(over));
