@@ -189,6 +189,7 @@ export class State {
         try {
           head = readAt(descriptor, at, 4);
         } catch {
+          // The end. Were it a fault of the disk instead: a chunk that is not known is stored again, and nothing is lost.
           return;
         }
         yield zstdDecompressSync(readAt(descriptor, at + 4, head.readUInt32LE()));
