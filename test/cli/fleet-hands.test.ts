@@ -81,8 +81,9 @@ function gated(name: string) {
   return { scripts, gate, begun };
 }
 
+/** Two minutes at most: much longer than anything here takes, however slow and busy the machine is. */
 async function until(isSo: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 400 && !isSo(); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (let tries = 0; tries < 2400 && !isSo(); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
   assert.ok(isSo(), 'waited in vain');
 }
 

@@ -88,7 +88,7 @@ export class Gpg implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     spawnSync('gpgconf', ['--kill', 'all'], { env: { ...process.env, GNUPGHOME: this.home } });
     for (let tries = 0; existsSync(this.home); tries++) {
-      if (tries === 100) throw new Error(`${this.home} cannot be removed`);
+      if (tries === 3000) throw new Error(`${this.home} cannot be removed`);
       if (tries > 0) await setTimeout(20);
       rmSync(this.home, { recursive: true, force: true });
     }

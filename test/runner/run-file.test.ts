@@ -84,9 +84,9 @@ describe('a file', () => {
 
   it('that hangs is killed, and the test named', async () => {
     const result = await run("test('a', () => {}); test('b', () => new Promise(() => setInterval(() => {}, 1e6)))", {
-      timeout: 1500,
+      timeout: 5000,
     });
-    assert.match(failures(result), /the file: did not end within 1\.5 s and was killed\nbegun and not ended: b$/);
+    assert.match(failures(result), /the file: did not end within 5 s and was killed\nbegun and not ended: b$/);
     assert.equal(result.passed, 1);
   });
 
@@ -102,7 +102,7 @@ describe('a file', () => {
     assert.deepEqual((await run(source)).failed, []);
     const pid = Number(readFileSync(pidFile, 'utf8'));
     for (let tries = 0; isRunning({ pid, started: '', boot: '' }); tries++) {
-      assert.ok(tries < 100, `process ${pid} still runs`);
+      assert.ok(tries < 3000, `process ${pid} still runs`);
       await setTimeout(20);
     }
   });

@@ -45,7 +45,7 @@ async function tests(): Promise<void> {
 
     it('run no more as zombies', async () => {
       // The shell becomes `sleep`, which never collects its child.
-      const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 30'], {
+      const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 300'], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       const pid = Number(String((await once(parent.stdout, 'data'))[0]));
@@ -213,7 +213,7 @@ async function tests(): Promise<void> {
         });
       };
       for (let n = 0; n < 5; n++) hire();
-      const deadline = Date.now() + 20_000;
+      const deadline = Date.now() + 120_000;
       while (!enough) {
         await new Promise((resolve) => setTimeout(resolve, 20));
         enough = (broken >= 15 && killed >= 25) || Date.now() > deadline;
@@ -237,7 +237,7 @@ function claimName(lock: string, content: string): string {
 async function hold(lock: string): Promise<void> {
   const attempt = await tryLock(lock, 'held');
   process.send?.(attempt.acquired ? 'holds' : 'busy');
-  setTimeout(() => {}, 60_000);
+  setTimeout(() => {}, 300_000);
 }
 
 /**

@@ -58,7 +58,7 @@ describe('a process that is killed', together, () => {
   });
 
   it('in the middle of its work by SIGTERM: it says so, and the same job ends it', async () => {
-    using host = await prepare({ commands: { dump: 'sleep 5; echo x' } });
+    using host = await prepare({ commands: { dump: 'sleep 120; echo x' } });
     const due = host.nextDue();
     const running = host.backup({ due });
     // The run has begun when its start is in the store.
