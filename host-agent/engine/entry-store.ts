@@ -86,12 +86,15 @@ export class EntryStore {
   /** Hands out what is ready and takes what is done, until another entry may come. */
   async advance(): Promise<void> {
     await this.#handOut();
-    if (!this.#lines.isFull) return;
-    this.#handOver(false);
-    this.#release(false);
-    await this.#handOut();
-    this.#ports.crew.closeFrames();
-    while (this.#lines.isFull) await this.#event();
+    for (let closed = -1; this.#lines.isFull; ) {
+      // Also what became ready while this waited: a file that is another one by now, or must be read whole.
+      this.#handOver(false);
+      this.#release(false);
+      await this.#handOut();
+      if (closed !== this.#batches) this.#ports.crew.closeFrames();
+      closed = this.#batches;
+      if (this.#lines.isFull) await this.#event();
+    }
   }
 
   /** Waits for everything: when it returns, every part is on its way, and every place in the listing is filled. */
@@ -101,7 +104,9 @@ export class EntryStore {
       this.#handOver(false);
       this.#release(false);
       await this.#handOut();
-      if (this.#underWay.size === 0 && this.#gathered.length === 0 && !this.isWaiting) break;
+      const isBusy = this.#underWay.size > 0 || this.#ready.length > 0 || crew.hasEvents;
+      // Lines may wait all the same, for a frame that is closed below.
+      if (!isBusy && this.#gathered.length === 0) break;
       if (this.#underWay.size > 0) await this.#event();
     }
     crew.flush();
