@@ -1,22 +1,14 @@
-/** The command line: one file a command under commands/; this one puts them together and turns errors into exit codes. */
+/**
+ * The command line: one file a command under commands/; this one puts them together and turns errors into exit codes.
+ * Only the file of the command that is run is loaded, and what that command needs: a host starts a backup without what
+ * restores one.
+ */
 
 import { Command, CommanderError } from 'commander';
 import { ERRORS, toOffsiteError } from '../contract/errors.ts';
 import { VERSION } from '../contract/version.ts';
 import { environmentVariable } from '../system/environment.ts';
 import { commandLine, setExitCode } from '../system/process.ts';
-import { addAccept } from './commands/accept.ts';
-import { addBackup } from './commands/backup.ts';
-import { addCat } from './commands/cat.ts';
-import { addCheck } from './commands/check.ts';
-import { addFleet } from './commands/fleet.ts';
-import { addInit } from './commands/init.ts';
-import { addKeys } from './commands/keys.ts';
-import { addLs } from './commands/ls.ts';
-import { addRestore } from './commands/restore.ts';
-import { addRuns } from './commands/runs.ts';
-import { addTrust } from './commands/trust.ts';
-import { addVerify } from './commands/verify.ts';
 import { ExitCode } from './exit-code.ts';
 import { Output } from './ui/output.ts';
 
@@ -29,8 +21,25 @@ Examples:
   offsite backup
   offsite restore latest --store s3://my-backups --key ~/offsite-keys/private.asc --to /restored`;
 
-function program(): Command {
-  const offsite = new Command('offsite')
+/** Every command, in the order of the help. */
+const COMMANDS: Readonly<Record<string, () => Promise<(offsite: Command) => void>>> = {
+  keys: async () => (await import('./commands/keys.ts')).addKeys,
+  init: async () => (await import('./commands/init.ts')).addInit,
+  trust: async () => (await import('./commands/trust.ts')).addTrust,
+  backup: async () => (await import('./commands/backup.ts')).addBackup,
+  runs: async () => (await import('./commands/runs.ts')).addRuns,
+  ls: async () => (await import('./commands/ls.ts')).addLs,
+  cat: async () => (await import('./commands/cat.ts')).addCat,
+  restore: async () => (await import('./commands/restore.ts')).addRestore,
+  verify: async () => (await import('./commands/verify.ts')).addVerify,
+  accept: async () => (await import('./commands/accept.ts')).addAccept,
+  check: async () => (await import('./commands/check.ts')).addCheck,
+  fleet: async () => (await import('./commands/fleet.ts')).addFleet,
+};
+
+/** The program without its commands. */
+function bare(): Command {
+  return new Command('offsite')
     .description('Encrypted off-site backup: hosts can write and never read; whoever holds the private key restores.')
     .version(VERSION)
     .option('--config <FILE>', 'host config (else $OFFSITE_CONFIG, else /etc/offsite/config.yml)')
@@ -44,22 +53,14 @@ function program(): Command {
     .addHelpText('after', HELP)
     .showHelpAfterError('Run with --help to see how it is used.')
     .exitOverride();
-  for (const add of [
-    addKeys,
-    addInit,
-    addTrust,
-    addBackup,
-    addRuns,
-    addLs,
-    addCat,
-    addRestore,
-    addVerify,
-    addAccept,
-    addCheck,
-    addFleet,
-  ]) {
-    add(offsite);
-  }
+}
+
+/** The program with the one command that these words run; with all of them where they run none, such as for the help. */
+async function program(words: readonly string[]): Promise<Command> {
+  const [name = ''] = bare().parseOptions([...words]).operands;
+  const offsite = bare();
+  const needed = Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : Object.values(COMMANDS);
+  for (const load of needed) (await load?.())?.(offsite);
   return offsite;
 }
 
@@ -67,7 +68,7 @@ function program(): Command {
 async function main(words: readonly string[]): Promise<number> {
   let code = 0;
   try {
-    await program().parseAsync([...words], { from: 'user' });
+    await (await program(words)).parseAsync([...words], { from: 'user' });
   } catch (error) {
     code = report(error, words);
   }
