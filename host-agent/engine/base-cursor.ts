@@ -16,8 +16,12 @@ export class BaseCursor {
 
   /** The base's entry of this path; calls come in order. `passOver` is told of those between that the scan did not find. */
   seek(path: BytePath, passOver: (entry: BaseEntry) => void): BaseEntry | null {
-    while (this.#next !== null && comparePaths(this.#next.path, path) < 0) passOver(this.#advance(this.#next));
-    return this.#next?.path === path ? this.#advance(this.#next) : null;
+    for (let next = this.#next; next !== null; next = this.#next) {
+      if (next.path === path) return this.#advance(next);
+      if (comparePaths(next.path, path) > 0) return null;
+      passOver(this.#advance(next));
+    }
+    return null;
   }
 
   /** Passes over all that is left. */
@@ -32,8 +36,8 @@ export class BaseCursor {
 
   /** Goes on behind `present`, and returns it. */
   #advance<T>(present: T): T {
-    const { value, done } = this.#entries?.next() ?? { done: true };
-    this.#next = done === true ? null : (value as BaseEntry);
+    const next = this.#entries?.next();
+    this.#next = next === undefined || next.done === true ? null : next.value;
     return present;
   }
 }

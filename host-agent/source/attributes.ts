@@ -1,6 +1,6 @@
 /** From what lstat says of a file to what a listing says of it. */
 
-import { type BigIntStats, readFileSync, readlinkSync } from 'node:fs';
+import { type BigIntStats, constants, readFileSync, readlinkSync } from 'node:fs';
 import { type BytePath, pathFromBytes } from '../../contract/byte-path.ts';
 import type { Entry, EntryType } from '../../contract/entry.ts';
 import type { Found } from './scan.ts';
@@ -34,14 +34,18 @@ function readTable(file: string): Map<number, BytePath> {
   return table;
 }
 
-export function typeOf(stat: BigIntStats): EntryType {
-  if (stat.isFile()) return 'file';
-  if (stat.isDirectory()) return 'directory';
-  if (stat.isSymbolicLink()) return 'symlink';
-  if (stat.isFIFO()) return 'fifo';
-  if (stat.isSocket()) return 'socket';
-  return stat.isBlockDevice() ? 'block' : 'char';
-}
+const TYPES: Readonly<Record<number, EntryType>> = {
+  [constants.S_IFREG]: 'file',
+  [constants.S_IFDIR]: 'directory',
+  [constants.S_IFLNK]: 'symlink',
+  [constants.S_IFIFO]: 'fifo',
+  [constants.S_IFSOCK]: 'socket',
+  [constants.S_IFBLK]: 'block',
+};
+
+/** From the mode itself: each of the library's own questions makes new big numbers. */
+export const typeOf = ({ mode }: Pick<BigIntStats, 'mode'>): EntryType =>
+  TYPES[Number(mode) & constants.S_IFMT] ?? 'char';
 
 /** `seconds.nanoseconds`; the seconds are the floor, so that nanoseconds count forward also before 1970. */
 export function mtimeText(mtimeNs: bigint): string {

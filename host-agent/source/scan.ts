@@ -3,8 +3,8 @@
  * end to end. A mount boundary is not crossed where `oneFileSystem` is set, unless a configured path lies beyond it.
  */
 
-import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
-import { type BytePath, comparePaths, joinPath, pathForFs, pathFromText } from '../../contract/byte-path.ts';
+import { type BigIntStats, constants, lstatSync, readdirSync } from 'node:fs';
+import { type BytePath, comparePaths, pathForFs, pathFromText } from '../../contract/byte-path.ts';
 import { OffsiteError } from '../../contract/errors.ts';
 
 export interface Found {
@@ -66,6 +66,24 @@ interface Node {
   children: Map<BytePath, Node>;
 }
 
+/** A directory whose children are being looked at. */
+interface Folder {
+  /** What stands in front of a name: as restored, and on this machine. */
+  readonly path: string;
+  readonly at: string;
+  /** Whether what stands in front is ASCII: then it depends on the name alone what `node:fs` takes. */
+  readonly isAscii: boolean;
+  readonly root: '/' | '.stage';
+  /** Null above the roots, where there is nothing but what leads to them. */
+  readonly device: bigint | null;
+  /** False where only roots are wanted of it: beyond a mount boundary, or where it is excluded. */
+  readonly isWanted: boolean;
+  /** The roots beneath it; undefined where there are none. */
+  readonly node: Node | undefined;
+  readonly names: readonly BytePath[];
+  next: number;
+}
+
 /**
  * Yields every entry once, in order of `comparePaths`; directories before what they hold. The directories above a
  * root are yielded too, so that a restore can give them their attributes. Throws `source-missing` where a root is not
@@ -74,10 +92,13 @@ interface Node {
 export function* scan(roots: readonly ScanRoot[], options: ScanOptions): Generator<Found | Unseen> {
   const top: Node = { root: null, children: new Map() };
   for (const root of roots) insert(top, root);
-  if (top.root !== null) {
-    yield* walk(top.root.path, top.root.at, top.root.root, top, statOfRoot(top.root), options, false);
-  } else {
-    yield* between('' as BytePath, '/' as BytePath, top, options);
+  const walk = new Walk(options);
+  const first = top.root === null ? walk.enterAbove('', '/', top) : walk.visitRoot(top.root.path, top, top.root);
+  if (first !== null) yield first;
+  // One loop over a stack and not a generator in a generator: every entry would pass all that are above it.
+  while (!walk.isOver) {
+    const found = walk.step();
+    if (found !== null) yield found;
   }
 }
 
@@ -96,21 +117,109 @@ function insert(top: Node, root: ScanRoot): void {
 
 const sortedNames = (names: Iterable<BytePath>) => [...names].sort(comparePaths);
 
-/** Above the roots: only what leads to them. */
-function* between(path: BytePath, at: BytePath, node: Node, options: ScanOptions): Generator<Found | Unseen> {
-  for (const name of sortedNames(node.children.keys())) {
-    const child = node.children.get(name) as Node;
-    const childPath = joinPath(path, name);
-    if (child.root !== null) {
-      const { root } = child;
-      yield* walk(childPath, root.at, root.root, child, statOfRoot(root), options, false);
-      continue;
-    }
-    const childAt = (at === '/' ? `/${name}` : `${at}/${name}`) as BytePath;
-    const file = pathForFs(childAt);
-    yield { path: childPath, root: '/', file, stat: followedStat(childAt) };
-    yield* between(childPath, childAt, child, options);
+/** The directories that have been entered and not left. */
+class Walk {
+  readonly #options: ScanOptions;
+  readonly #folders: Folder[] = [];
+
+  constructor(options: ScanOptions) {
+    this.#options = options;
   }
+
+  get isOver(): boolean {
+    return this.#folders.length === 0;
+  }
+
+  /** Looks at the next name; null where that is no entry. */
+  step(): Found | Unseen | null {
+    const folder = this.#folders.at(-1) as Folder;
+    const name = folder.names[folder.next++];
+    if (name === undefined) {
+      this.#folders.pop();
+      return null;
+    }
+    const path = (folder.path + name) as BytePath;
+    const node = folder.node?.children.get(name);
+    if (node?.root) return this.visitRoot(path, node, node.root);
+    const at = (folder.at + name) as BytePath;
+    return folder.device === null
+      ? this.#stepAbove(path, at, node as Node)
+      : this.#stepInside(folder, name, { path, at, node });
+  }
+
+  /** Only what leads to the roots. */
+  enterAbove(path: string, at: string, node: Node): null {
+    this.#enter({ path, at, root: '/', device: null, isWanted: false, node, names: sortedNames(node.children.keys()) });
+    return null;
+  }
+
+  visitRoot(path: BytePath, node: Node, { at, root }: ScanRoot): Found | null {
+    const found = { path, root, file: pathForFs(at), stat: statOfRoot(at) };
+    return this.#visit(found, at, node, true, true);
+  }
+
+  #stepAbove(path: BytePath, at: BytePath, node: Node): Found {
+    const found: Found = { path, root: '/', file: pathForFs(at), stat: followedStat(at) };
+    this.enterAbove(`${path}/`, `${at}/`, node);
+    return found;
+  }
+
+  #stepInside(
+    folder: Folder,
+    name: BytePath,
+    { path, at, node }: { path: BytePath; at: BytePath; node: Node | undefined },
+  ): Found | Unseen | null {
+    const { root } = folder;
+    const options = this.#options;
+    const file = folder.isAscii && pathForFs(name) === name ? at : pathForFs(at);
+    const stat = lstatOrError(file);
+    if (typeof stat === 'string') {
+      if (isGone(stat)) options.onVanished(path);
+      // It may be a directory or not.
+      else if (root !== '/' || ![false, true].some((isFolder) => options.isExcluded(path, isFolder))) {
+        return { path, root, stat: null, error: stat };
+      }
+      return null;
+    }
+    const isExcluded = root === '/' && options.isExcluded(path, isDirectory(stat));
+    if (isExcluded && node === undefined) return null;
+    // The mount point itself is an entry; what is mounted there is not.
+    const isWanted = folder.isWanted && !isExcluded && !(options.oneFileSystem && stat.dev !== folder.device);
+    return this.#visit({ path, root, file, stat }, at, node, isWanted, false);
+  }
+
+  /** What was found, unless it is never backed up; where it is a directory, what it holds comes next. */
+  #visit(found: Found, at: BytePath, node: Node | undefined, isWanted: boolean, isRoot: boolean): Found | null {
+    const { path, root, file, stat } = found;
+    const isTop = path === '';
+    if (!isDirectory(stat)) return isTop ? null : found;
+    const { never } = this.#options;
+    if (never.size > 0 && never.has(`${stat.dev}:${stat.ino}`)) return null;
+    const listed = isWanted ? listDirectory(file, at, isRoot) : [];
+    const [names, error] = typeof listed === 'string' ? [[], listed] : [listed];
+    this.#enter({
+      path: isTop ? '' : `${path}/`,
+      at: at === '/' ? '/' : `${at}/`,
+      root,
+      device: stat.dev,
+      isWanted,
+      node,
+      names: withRoots(names, node),
+    });
+    if (isTop) return null;
+    return error === undefined ? found : { ...found, error };
+  }
+
+  #enter(folder: Omit<Folder, 'isAscii' | 'next'>): void {
+    this.#folders.push({ ...folder, isAscii: typeof pathForFs(folder.at as BytePath) === 'string', next: 0 });
+  }
+}
+
+/** Roots beyond a mount boundary or inside an excluded folder are reached all the same. */
+function withRoots(names: readonly BytePath[], node: Node | undefined): readonly BytePath[] {
+  if (node === undefined) return names;
+  const others = [...node.children.keys()].filter((name) => !names.includes(name));
+  return others.length === 0 ? names : sortedNames([...names, ...others]);
 }
 
 /** A directory above a root counts as a directory, also where it is a symlink to one. */
@@ -122,87 +231,32 @@ function followedStat(at: BytePath): BigIntStats {
   }
 }
 
-function statOfRoot(root: ScanRoot): BigIntStats {
-  try {
-    return lstatSync(pathForFs(root.at), { bigint: true });
-  } catch (cause) {
-    throw new OffsiteError('source-missing', `${root.at} cannot be read: ${errnoOf(cause)}`, { cause });
-  }
-}
-
-function* walk(
-  path: BytePath,
-  at: BytePath,
-  root: '/' | '.stage',
-  node: Node | undefined,
-  stat: BigIntStats,
-  options: ScanOptions,
-  crossed: boolean,
-): Generator<Found | Unseen> {
-  const file = pathForFs(at);
-  const isTop = path === '';
-  if (!stat.isDirectory()) {
-    if (!isTop) yield { path, root, file, stat };
-    return;
-  }
-  if (options.never.has(`${stat.dev}:${stat.ino}`)) return;
-  const names = crossed ? [] : listDirectory(at, node?.root ?? null);
-  if (!isTop) yield typeof names === 'string' ? { path, root, file, stat, error: names } : { path, root, file, stat };
-  const children = typeof names === 'string' ? [] : names;
-  // Roots beyond a mount boundary or inside an excluded folder are reached all the same.
-  const onTheWay = [...(node?.children.keys() ?? [])].filter((name) => !children.includes(name));
-  for (const name of onTheWay.length === 0 ? children : sortedNames([...children, ...onTheWay])) {
-    yield* walkChild(joinPath(path, name), (at === '/' ? `/${name}` : `${at}/${name}`) as BytePath, {
-      root,
-      node: node?.children.get(name),
-      device: stat.dev,
-      options,
-      wanted: !crossed,
-    });
-  }
-}
-
-function* walkChild(
-  path: BytePath,
-  at: BytePath,
-  context: { root: '/' | '.stage'; node: Node | undefined; device: bigint; options: ScanOptions; wanted: boolean },
-): Generator<Found | Unseen> {
-  const { root, node, options } = context;
-  if (node?.root) {
-    yield* walk(path, node.root.at, node.root.root, node, statOfRoot(node.root), options, false);
-    return;
-  }
-  const stat = lstatOrError(at);
-  if (typeof stat === 'string') {
-    if (isGone(stat)) options.onVanished(path);
-    // It may be a directory or not.
-    else if (root !== '/' || ![false, true].some((isDirectory) => options.isExcluded(path, isDirectory))) {
-      yield { path, root, stat: null, error: stat };
-    }
-    return;
-  }
-  const excluded = root === '/' && options.isExcluded(path, stat.isDirectory());
-  if (excluded && node === undefined) return;
-  const otherDevice = options.oneFileSystem && stat.dev !== context.device;
-  // The mount point itself is an entry; what is mounted there is not.
-  yield* walk(path, at, root, node, stat, options, stat.isDirectory() && (otherDevice || excluded || !context.wanted));
-}
-
-function lstatOrError(at: BytePath): BigIntStats | string {
+function statOfRoot(at: BytePath): BigIntStats {
   try {
     return lstatSync(pathForFs(at), { bigint: true });
+  } catch (cause) {
+    throw new OffsiteError('source-missing', `${at} cannot be read: ${errnoOf(cause)}`, { cause });
+  }
+}
+
+/** The library's own question makes new big numbers each time it is asked. */
+const isDirectory = ({ mode }: BigIntStats): boolean => (Number(mode) & constants.S_IFMT) === constants.S_IFDIR;
+
+function lstatOrError(file: string | Buffer): BigIntStats | string {
+  try {
+    return lstatSync(file, { bigint: true });
   } catch (error) {
     return errnoOf(error);
   }
 }
 
 /** The names in order; an errno name where the directory cannot be listed. A root that cannot be is fatal. */
-function listDirectory(at: BytePath, root: ScanRoot | null): BytePath[] | string {
+function listDirectory(file: string | Buffer, at: BytePath, isRoot: boolean): BytePath[] | string {
   try {
-    return (readdirSync(pathForFs(at), { encoding: 'latin1' }) as BytePath[]).sort(byBytes);
+    return (readdirSync(file, { encoding: 'latin1' }) as BytePath[]).sort(byBytes);
   } catch (cause) {
     const code = errnoOf(cause);
-    if (root !== null) throw new OffsiteError('source-missing', `${at} cannot be listed: ${code}`, { cause });
+    if (isRoot) throw new OffsiteError('source-missing', `${at} cannot be listed: ${code}`, { cause });
     if (isGone(code)) return [];
     return code;
   }

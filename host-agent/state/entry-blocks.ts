@@ -154,15 +154,18 @@ export class EntryBlock {
     this.#rests = aligned.toString('latin1', settledAt + count);
   }
 
-  *entries(): Generator<BaseEntry> {
+  /** All of its entries, in order. */
+  entries(): BaseEntry[] {
+    const entries: BaseEntry[] = [];
     let path = '';
     let at = 0;
     for (let i = 0; i < this.count; i++) {
       const rest = this.narrow(REST, i);
       path = path.slice(0, this.narrow(SHARED, i)) + this.#rests.slice(at, at + rest);
       at += rest;
-      yield new EntryInBlock(this, i, path as BytePath);
+      entries.push(new EntryInBlock(this, i, path as BytePath));
     }
+    return entries;
   }
 
   wide(column: number, at: number): bigint {

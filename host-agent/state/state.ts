@@ -150,7 +150,9 @@ export class State {
 
   /** The entries, in the order of the listing. */
   *entries(): Generator<BaseEntry> {
-    for (const block of this.#blocks) yield* this.#open(block).entries();
+    for (const block of this.#blocks) {
+      for (const entry of this.#open(block).entries()) yield entry;
+    }
   }
 
   /** The blocks that hold some of the entries from `from` to `to`: as they lie in the file where they are whole. */
@@ -162,7 +164,7 @@ export class State {
       if (first >= from && end <= to) {
         yield { sizes, bytes: readAt(this.#opened(), position, sizes[1] + sizes[2]) };
       } else {
-        const entries = [...this.#open(block).entries()];
+        const entries = this.#open(block).entries();
         yield { entries: entries.slice(Math.max(0, from - first), to - first) };
       }
     }
