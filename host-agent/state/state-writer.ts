@@ -3,7 +3,7 @@
  * file is as it was, the new state has the same file under a second name.
  */
 
-import { closeSync, copyFileSync, fsyncSync, linkSync, openSync } from 'node:fs';
+import { closeSync, copyFileSync, fsyncSync, linkSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { guarded, HashedFile } from './block-file.ts';
@@ -30,6 +30,8 @@ export class StateWriter {
   constructor(folder: string, base: State | null) {
     this.#folder = folder;
     this.#base = base;
+    // What an earlier attempt at this run left may share its files with the base: they must not be written again.
+    guarded(folder, () => rmSync(folder, { recursive: true, force: true }));
     makeFolder(folder);
   }
 
