@@ -4,12 +4,13 @@
  * dropped. It may be lost at any time: then the parts are uploaded again under other names.
  */
 
+import { closeSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import * as z from 'zod';
 import { sha256Hex } from '../../contract/ids.ts';
 import type { ObjectLine } from '../../contract/manifest.ts';
 import type { PartChunk, PartJournal } from '../engine/part-uploads.ts';
-import { asStateError, readIfThere, removeDurably } from './files.ts';
+import { asStateError, removeDurably } from './files.ts';
 import type { Publisher } from './ledger.ts';
 
 const objectLine = z.tuple([z.string(), z.number(), z.string(), z.number()]);
@@ -55,13 +56,15 @@ export interface Unfinished extends JournalOf {
 
 /** Reads a journal; null where there is none, or it does not even say what it is of. */
 export function readJournal(file: string): Unfinished | null {
-  const bytes = readIfThere(file);
-  if (bytes === null) return null;
   const records: Record[] = [];
-  for (const line of bytes.toString('utf8').split('\n')) {
-    // A killed attempt may leave a torn line; the next one begins with a newline, so only that line is lost.
-    const parsed = parseRecord(line);
-    if (parsed !== null) records.push(parsed);
+  try {
+    for (const line of linesOf(file)) {
+      // A killed attempt may leave a torn line; the next one begins with a newline, so only that line is lost.
+      const parsed = parseRecord(line);
+      if (parsed !== null) records.push(parsed);
+    }
+  } catch {
+    return null;
   }
   const [begin] = records;
   if (begin?.is !== 'begin') return null;
@@ -82,6 +85,34 @@ export function readJournal(file: string): Unfinished | null {
     keyObjects: of('key').map(({ attempt, key, size, sha256 }) => [attempt, key, size, sha256]),
     parts: of('part').map(({ kind, number, line, chunks }) => ({ kind, number, line, chunks })),
   };
+}
+
+/** Bytes of a line that is looked at: that of a part with millions of chunks is shorter. */
+const MAX_LINE = 2 ** 28;
+const PIECE = 2 ** 20;
+
+/** The lines of a file that may be longer than a string can be. Throws where it cannot be read. */
+function* linesOf(file: string): Generator<string> {
+  const descriptor = openSync(file, 'r');
+  try {
+    let [begun, length]: [Buffer[], number] = [[], 0];
+    for (;;) {
+      const piece = Buffer.allocUnsafe(PIECE);
+      const count = readSync(descriptor, piece, 0, PIECE, null);
+      if (count === 0) break;
+      let start = 0;
+      for (let end = piece.indexOf(0x0a); end !== -1 && end < count; end = piece.indexOf(0x0a, start)) {
+        if (length + end - start <= MAX_LINE) yield Buffer.concat([...begun, piece.subarray(start, end)]).toString();
+        [begun, length, start] = [[], 0, end + 1];
+      }
+      length += count - start;
+      if (length <= MAX_LINE) begun.push(piece.subarray(start, count));
+      else begun = [];
+    }
+    yield Buffer.concat(begun).toString();
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 const HASH_DIGITS = 16;
