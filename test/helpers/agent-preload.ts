@@ -5,6 +5,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, truncateSync, unlinkSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 import { type Call, liveAsProcess, type Saboteur, type Verdict } from './agent-faults.ts';
 
 /** What is done to one agent; several at once are possible. */
@@ -20,6 +21,8 @@ export interface Faults {
   /** From the n-th call that changes something under the folder on: no room. */
   readonly noRoom?: { readonly under: string; readonly from: number };
   readonly failReading?: { readonly file: string; readonly errno: string };
+  /** The thread that opens this file is gone without a word; the process goes on. */
+  readonly endThread?: { readonly file: string };
   /** What happens to a file between lstat and open. */
   readonly turn?: { readonly file: string; readonly into: 'shorter' | 'longer' | 'nothing' | 'fifo' | 'symlink' };
   /** Files under the folder that are opened are written down here, one a line. */
@@ -38,7 +41,7 @@ function saboteurOf(faults: Faults): Saboteur {
   const before = (call: Call): Verdict => {
     if (isPut(call, faults.store)) puts++;
     if (call.changes) changes++;
-    const { dieAtPut, dieAtChange, noRoom, failReading, turn, openedUnder } = faults;
+    const { dieAtPut, dieAtChange, noRoom, failReading, endThread, turn, openedUnder } = faults;
     if (dieAtPut?.when === 'before' && isPut(call, faults.store) && puts === dieAtPut.n) return 'die';
     if (dieAtChange !== undefined && call.changes && changes === dieAtChange.n) {
       return dieAtChange.halfway ? 'die-halfway' : 'die';
@@ -48,6 +51,7 @@ function saboteurOf(faults: Faults): Saboteur {
     }
     if (call.name === 'read' && call.path === failReading?.file) return { errno: failReading.errno };
     if (call.name !== 'open') return undefined;
+    if (call.path === endThread?.file && !isMainThread) process.exit(0);
     if (call.path === turn?.file && !hasTurned) {
       hasTurned = true;
       TURNS[turn.into](turn.file);

@@ -168,6 +168,21 @@ describe('a backup with much to do', () => {
     assert.equal(result?.outcome, 'complete');
     await host.assertNewest(tree);
   });
+
+  it('that is stopped in the middle ends with its threads, and the same job ends it', async () => {
+    using host = new AgentHost();
+    fill(host);
+    const [due, stop] = [host.nextDue(), new AbortController()];
+    const before = ({ name, path }: { name: string; path: string }) => {
+      if (name === 'put' && path.startsWith('data/')) stop.abort(new Error('SIGTERM'));
+      return undefined;
+    };
+    const stopped = host.run({ type: 'full', due, signal: stop.signal, saboteur: { before } });
+    await assert.rejects(stopped, { code: 'interrupted' });
+    const { notices } = await host.good({ type: 'full', due });
+    assert.ok(notices.some((text) => text.includes('it is continued')));
+    await host.assertSound();
+  });
 });
 
 describe('a process with threads', { concurrency: 2 }, () => {
@@ -198,6 +213,17 @@ describe('a process with threads', { concurrency: 2 }, () => {
     const said = await host.backup({ type: 'full', faults: { failReading: { file, errno: 'EIO' } } });
     assert.equal(said.code, 3, said.out);
     assert.equal(saidRun(said).outcome, 'partial');
+    await host.good({ type: 'full' });
+    await host.assertSound();
+  });
+
+  it('of which one is gone fails, whatever the others wait for; then complete', async () => {
+    using host = await ProcessHost.make();
+    fill(host);
+    const faults = { endThread: { file: join(host.source, 'middle/3') } };
+    const said = await host.backup({ type: 'full', faults });
+    assert.equal(said.code, 1, said.out);
+    assert.equal(saidRun(said).outcome, 'failed');
     await host.good({ type: 'full' });
     await host.assertSound();
   });
