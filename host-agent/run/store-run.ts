@@ -138,10 +138,17 @@ async function storeEntries(
 
   const listed = new ChunkTable();
   const meta = new PartUploads('meta', partPorts, listed);
+  /** Of the listing, in memory: nothing bounds them but the pace of the scan, as threads are by what comes back. */
+  let listingParts = 0;
   const metaPorts = {
     ...workPorts(settings),
     takeMemory: (size: number) => Buffer.allocUnsafeSlow(size),
-    onSealed: (part: SealedPart) => meta.start(part),
+    onSealed: (part: SealedPart) => {
+      listingParts++;
+      meta.start(part, () => {
+        listingParts--;
+      });
+    },
   };
   const metaStore = new ContentStore(listed, metaPorts, frames);
   const listing = new ListingWriter(metaStore, listed, baseListingOf(plan));
@@ -165,7 +172,7 @@ async function storeEntries(
       gates,
       tally,
       signal,
-      pace: pacer(report),
+      pace: pacer(report, () => (listingParts >= budget.uploads ? uploads.room() : breathe())),
       onRead: (bytes, stored) => {
         tally.readBytes += bytes;
         newBytes += stored;
@@ -221,13 +228,13 @@ function sourcesOfBase(plan: RunPlan): Source[] {
   return sources.map(([chain, run, hash]) => [chain, run, hash ?? payload]);
 }
 
-function pacer(report: () => void): () => Promise<void> | undefined {
+function pacer(report: () => void, rest: () => Promise<void>): () => Promise<void> | undefined {
   let entries = 0;
   return () => {
     if (++entries < BREATHE_ENTRIES) return undefined;
     entries = 0;
     report();
-    return breathe();
+    return rest();
   };
 }
 
