@@ -1,6 +1,7 @@
 /** From init to restore through a server that speaks S3, which now and then is out of order or swallows its answer. */
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { ended, Home, offsite, oneDocument } from '../helpers/offsite.ts';
@@ -76,6 +77,27 @@ test('init, trust, backup, verify and restore, while the server fails and loses 
   server.pageSize = 3;
   ended(await offsite(['verify', '--all', '--read-data', '--quiet', ...operator], { env }), 0);
   assert.ok(prefix !== '');
+});
+
+test('a limit for uploads is that of the command line, else that of the config', async () => {
+  home.write('source/limited', randomBytes(60_000));
+  const config = home.path('config.yml');
+  const seconds = async (more: string[], text = '') => {
+    const file = home.write('limited.yml', readFileSync(config, 'utf8') + text);
+    const began = performance.now();
+    ended(await offsite(['backup', 'full', '--config', file, ...more], { env }), 0);
+    return (performance.now() - began) / 1000;
+  };
+  // Sixty thousand bytes, of which a quarter of a second's may go at once: no machine is so fast that it takes less.
+  assert.ok((await seconds(['--limit-upload', '32KB'])) > 1.5);
+  assert.ok((await seconds([], 'limitUpload: 32KB\n')) > 1.5);
+  // With the config's it would take longer than any command here is let run.
+  home.write('source/limited', randomBytes(1_200_000));
+  await seconds(['--limit-upload', '0'], 'limitUpload: 16KB\n');
+  for (const wrong of ['15KB', '-1', 'much', '2MB/s']) {
+    const said = ended(await offsite(['backup', '--limit-upload', wrong, '--config', config], { env }), 2);
+    assert.match(said.err, /at least 16KB/);
+  }
 });
 
 test('nothing but creation is asked for by a backup, and every put brings its digest', () => {

@@ -44,7 +44,7 @@ async function writeCredentials(id: string): Promise<void> {
 function adapter(url = server.url(`p${count++}`), credentials?: FreshCredentials): ObjectStore {
   const location = parseStoreUrl(url);
   assert.ok(location.kind === 's3');
-  return openS3Store(location.url, location, credentials);
+  return openS3Store(location.url, location, credentials === undefined ? {} : { credentials });
 }
 
 /** The next request for this store goes wrong. */
@@ -83,6 +83,13 @@ describe('what the S3 store sends', () => {
     await store.put('a', X, { condition: { etag } });
     assert.equal(server.requests.at(-1)?.headers['if-match'], etag);
     assert.ok(server.objects.has('sent/a'));
+  });
+
+  it('is checked by the server although the caller has hashed it', async () => {
+    const store = adapter();
+    const wrong = { ...ABSENT, sha256: sha256(Buffer.from('y')), isHashed: true };
+    await rejects(store.put('a', X, wrong), 'store-transient');
+    await store.put('a', X, { ...wrong, sha256: sha256(X) });
   });
 
   it('is one request for each try', async () => {
