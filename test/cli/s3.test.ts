@@ -100,6 +100,37 @@ test('a limit for uploads is that of the command line, else that of the config',
   }
 });
 
+test('credentials that end in the middle of an upload are read anew, and the run goes on', async () => {
+  const file = (id: string) =>
+    home.write('credentials', `[default]\naws_access_key_id = ${id}\naws_secret_access_key = s-${id}\n`);
+  const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _secret, ...others } = env;
+  const from = { ...others, AWS_SHARED_CREDENTIALS_FILE: file('AKIAFIRST') };
+  home.write('source/limited', randomBytes(1_300_000));
+  const sent = server.requests.length;
+  const now = () => server.requests.slice(sent).filter(({ method }) => method === 'PUT');
+  const words = ['backup', 'full', '--limit-upload', '400KB', '--config', home.path('config.yml')];
+  const running = offsite(words, { env: from });
+  let isOver = false;
+  const finished = running.finally(() => {
+    isOver = true;
+  });
+  try {
+    // A part is on its way for seconds; meanwhile the host gets other credentials, and the old ones end.
+    while (!isOver && !now().some(({ key }) => key.startsWith('backups/data/')))
+      await new Promise((go) => setTimeout(go, 10));
+    file('AKIASECOND');
+    server.acceptedKeyId = 'AKIASECOND';
+    ended(await finished, 0);
+  } finally {
+    server.acceptedKeyId = null;
+  }
+  const ids = now().map(({ headers }) => /Credential=([^/]+)/.exec(headers.authorization ?? '')?.[1]);
+  assert.deepEqual([ids[0], ids.at(-1)], ['AKIAFIRST', 'AKIASECOND']);
+  const part = now().filter(({ key }) => key.startsWith('backups/data/'));
+  assert.equal(part.length, 2, 'what was under way is sent again');
+  assert.equal(part[0]?.key, part[1]?.key);
+});
+
 test('nothing but creation is asked for by a backup, and every put brings its digest', () => {
   const puts = server.requests.filter(({ method, key }) => method === 'PUT' && !key.includes('config/'));
   assert.ok(puts.length > 8);

@@ -92,6 +92,18 @@ describe('what the S3 store sends', () => {
     await store.put('a', X, { ...wrong, sha256: sha256(X) });
   });
 
+  it('goes through connections that are kept, one for each call under way at once', async () => {
+    const store = adapter();
+    const sent = server.requests.length;
+    for (let i = 0; i < 5; i++) await store.put(`one/${i}`, Buffer.alloc(1_000_000), ABSENT);
+    for (let i = 0; i < 5; i++) await store.get(`one/${i}`);
+    const ports = () => new Set(server.requests.slice(sent).map(({ port }) => port)).size;
+    assert.equal(ports(), 1);
+    for (const round of [0, 1, 2])
+      await Promise.all([0, 1, 2, 3].map((i) => store.put(`four/${round}${i}`, Buffer.alloc(1_000_000), ABSENT)));
+    assert.ok(ports() <= 4, `${ports()} connections`);
+  });
+
   it('is one request for each try', async () => {
     const store = adapter();
     fault({ status: 500, code: 'InternalError' });
