@@ -11,8 +11,9 @@
  *   from the same memory a moment ago (`isHashed`). A server hashes what arrived because a network lies between; here
  *   nothing does. A second hash of the same memory sees no torn write and no bad disk, for it never reads the file:
  *   against those stand fsync before the name, and the SHA-256 in the manifest, which `verify` and every restore check
- *   against what is read. It would see the memory change in between, which nobody but this process can do; parts come
- *   by transfer from the thread that sealed them, so that no one else holds them. Half a second of CPU a gigabyte.
+ *   against what is read. It would see the memory change in between, and there only a fault of the machine or of this
+ *   process can change it: a thread that has sealed a part leaves it alone until it is given back. That is not worth half a
+ *   second of CPU a gigabyte on the thread that does everything else.
  * - Modes: folders 0700, files 0600, less the umask. The root keeps the mode that it has.
  *
  * It needs one file system with hard links. `.offsite` in the root marks a folder as a store: without it nothing is

@@ -55,7 +55,7 @@ export interface PutOptions {
   readonly condition: PutCondition;
   readonly sha256?: string;
   /**
-   * The caller has computed `sha256` from this very memory, just now, and nobody else can write to it: a store that
+   * The caller has computed `sha256` from this very memory, just now, and nobody writes to it meanwhile: a store that
    * receives the memory itself may believe it. One that is sent the bytes checks them all the same.
    */
   readonly isHashed?: boolean;
