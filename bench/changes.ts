@@ -17,6 +17,11 @@ export function filesBelow(folder: string): string[] {
     .sort();
 }
 
+/** The size of all of them together. */
+export function bytesBelow(folder: string): number {
+  return filesBelow(folder).reduce((sum, file) => sum + statSync(file).size, 0);
+}
+
 /** Every modification time becomes `when`; no content changes. */
 export function touchAll(files: readonly string[], when: Date): void {
   for (const file of files) utimesSync(file, when, when);

@@ -12,6 +12,9 @@ export interface Place {
   readonly s3: S3Place | null;
 }
 
+/** To the S3 server at once, with one more hop, or with one more hop on which each call takes longer. */
+export type Way = 'direct' | 'near' | 'far';
+
 export interface S3Place {
   readonly endpoint: string;
   readonly bucket: string;
@@ -27,8 +30,10 @@ export interface Contender {
   readonly version: string;
   /** `alike`: zstd level 3, as ours; those are compared. `defaults` is printed beside, without a ratio. */
   readonly setting: 'alike' | 'defaults';
-  /** Whether it can use S3, and by which way it is to. */
-  readonly speaksS3: 'direct' | 'slow' | null;
+  /** By which way it is to use S3; null where it cannot. */
+  readonly speaksS3: Way | null;
+  /** Whose time the ratio is of, where that is not ours. */
+  readonly besides?: string;
   /** A fresh repository; returns the commands on it. */
   prepare(place: Place, source: string): Session;
 }

@@ -11,7 +11,7 @@ import { commandLine } from '../system/process.ts';
 import type { Contender } from './contender.ts';
 import { borg } from './contenders/borg.ts';
 import { duplicity } from './contenders/duplicity.ts';
-import { ours, oursFarAway } from './contenders/ours.ts';
+import { ours, oursFurtherAway } from './contenders/ours.ts';
 import { restic } from './contenders/restic.ts';
 import { rustic } from './contenders/rustic.ts';
 import { makeCorpus } from './corpora.ts';
@@ -24,7 +24,7 @@ const HELP = `npm run bench -- [options]
 
   --peers LIST    of restic, borg, rustic, duplicity (default: all that are on PATH)
   --corpus WHAT   tree, big, or a directory, of which a copy is used (default: tree)
-  --store WHERE   dir, or s3: one server on this machine for all that can use it; ours also with 50 ms more a call
+  --store WHERE   dir, or s3: one server on this machine (minio) for all that can use it; ours also with 50 ms more a call
   --rounds N      default 3
   --cases LIST    of ${CASES.join(', ')} (a full is always made)
   --work DIR      where to work, on the file system to be measured (default: the temporary folder)
@@ -67,7 +67,7 @@ function main(): void {
   if (!isS3 && values.store !== 'dir') throw new Error(`no store ${values.store}: there are dir, s3`);
   const peers = values.peers.split(',').flatMap(contendersOf);
   const contenders = isS3
-    ? [ours(), oursFarAway(), ...peers.filter(({ speaksS3 }) => speaksS3 !== null)]
+    ? [ours(), ...oursFurtherAway(), ...peers.filter(({ speaksS3 }) => speaksS3 !== null)]
     : [ours(), ...peers];
   const cases = new Set(values.cases.split(',').map(caseOf));
   const rounds = Number(values.rounds);
@@ -75,10 +75,8 @@ function main(): void {
   const corpus = isBuiltIn ? values.corpus : resolve(values.corpus);
   const work = mkdtempSync(join(resolve(values.work), 'offsite-bench-'));
   const results: Result[] = [];
-  const server = isS3 ? startServer(join(work, 's3')) : null;
   try {
     const source = makeCorpus(corpus, join(work, 'corpus'));
-    if (server !== null) say(`one S3 server for all: it takes ${server.throughput} MiB/s of PUT`);
     if (values.profile) {
       say(profile(source, work));
       return;
@@ -86,6 +84,8 @@ function main(): void {
     const machine = `${availableParallelism()} cores of ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
     say(`${machine}\n${contenders.map(({ name, version }) => `${name} ${version}`).join(', ')}\n${corpus}`);
     for (let number = 0; number < rounds; number++) {
+      using server = isS3 ? startServer(work) : null;
+      if (server !== null) say(`one S3 server for all: it takes ${server.throughput} MiB/s of PUT`);
       runRound({
         ...{ number, source, work, contenders, cases, server },
         onResult: (result) => {
@@ -105,7 +105,6 @@ function main(): void {
       writeFileSync(values.json, `${JSON.stringify({ machine, corpus, versions, results }, null, 1)}\n`);
     }
   } finally {
-    server?.stop();
     if (values.keep) say(`kept: ${work}`);
     else rmSync(work, { recursive: true, force: true });
   }

@@ -3,9 +3,9 @@
  * nearest of our source files above the leaf. Time in native code (hashing, compressing, system calls) is so its caller's.
  */
 
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { filesBelow } from './changes.ts';
+import { bytesBelow } from './changes.ts';
 import { ours } from './contenders/ours.ts';
 import { type Command, measure } from './measure.ts';
 
@@ -44,7 +44,7 @@ export function profile(source: string, work: string): string {
   const session = ours().prepare({ store, home, s3: null }, source);
   const target = join(work, 'restored');
   mkdirSync(target);
-  const gigabytes = filesBelow(source).reduce((sum, file) => sum + statSync(file).size, 0) / 1e9;
+  const gigabytes = bytesBelow(source) / 1e9;
   const cases: [string, Command][] = [
     ['full', session.full()],
     ['unchanged', session.incremental()],

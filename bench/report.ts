@@ -11,8 +11,8 @@ export interface Row {
   readonly wall: number;
   readonly cpu: number;
   readonly peak: number;
-  readonly stored: number | null;
-  /** Of our wall time to this one's, per round, the median; null where this one is ours. */
+  readonly stored: number;
+  /** Of our wall time to this one's (or that of the one it stands beside), per round, the median; null where this one is ours. */
   readonly ratio: number | null;
   /** Whether the ratio counts: set alike, and storing no more than 1.05 of ours. */
   readonly counts: boolean;
@@ -24,14 +24,13 @@ const COMPARABLE = 1.05;
 
 /** A row for each case and contender, in the order of the cases. */
 export function summarize(results: readonly Result[], contenders: readonly Contender[]): Row[] {
-  const fullSize = (name: string) => medianOf(of(results, name, 'full').map(({ stored }) => stored ?? 0));
+  const fullSize = (name: string) => medianOf(of(results, name, 'full').map(({ stored }) => stored));
   const ownSize = fullSize(OURS);
   return CASES.flatMap((what) =>
-    contenders.flatMap(({ name, setting }): Row[] => {
-      const own = of(results, OURS, what);
+    contenders.flatMap(({ name, setting, besides = OURS }): Row[] => {
+      const own = of(results, besides, what);
       const theirs = of(results, name, what);
       if (theirs.length === 0) return [];
-      const stored = theirs.map((result) => result.stored).filter((bytes) => bytes !== null);
       const ratios = theirs.map(({ round, cost }) => {
         const beside = own.find((one) => one.round === round);
         return beside === undefined ? Number.NaN : beside.cost.wall / cost.wall;
@@ -42,7 +41,7 @@ export function summarize(results: readonly Result[], contenders: readonly Conte
           wall: medianOf(theirs.map(({ cost }) => cost.wall)),
           cpu: medianOf(theirs.map(({ cost }) => cost.cpu)),
           peak: medianOf(theirs.map(({ cost }) => cost.peak)),
-          stored: stored.length === 0 ? null : medianOf(stored),
+          stored: medianOf(theirs.map((result) => result.stored)),
           ratio: name === OURS ? null : medianOf(ratios),
           counts: setting === 'alike' && name !== OURS && fullSize(name) <= ownSize * COMPARABLE,
         },
@@ -55,7 +54,7 @@ export function summarize(results: readonly Result[], contenders: readonly Conte
 export function tableOf(rows: readonly Row[]): string {
   const lines = rows.map(({ case: what, contender, wall, cpu, peak, stored, ratio, counts }) => {
     const shown = ratio === null ? '' : counts ? ratio.toFixed(2) : `(${ratio.toFixed(2)})`;
-    const size = stored === null ? '' : (stored / 1e6).toFixed(stored < 1e7 ? 2 : 0);
+    const size = (stored / 1e6).toFixed(stored < 1e7 ? 2 : 0);
     return `| ${what} | ${contender} | ${wall.toFixed(2)} | ${cpu.toFixed(2)} | ${(peak / 1e6).toFixed(0)} | ${size} | ${shown} |`;
   });
   return [

@@ -1,10 +1,10 @@
 /** One round of one corpus: every contender goes through the same cases, in turn, each in new folders. */
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../system/clock.ts';
-import { changeOnePercent, filesBelow, touchAll } from './changes.ts';
+import { bytesBelow, changeOnePercent, filesBelow, touchAll } from './changes.ts';
 import type { Contender, Session } from './contender.ts';
 import { type Command, type Cost, measure, run } from './measure.ts';
 import type { Server } from './s3.ts';
@@ -17,8 +17,8 @@ export interface Result {
   readonly contender: string;
   readonly case: Case;
   readonly cost: Cost;
-  /** Bytes that the case added to the store; null where that cannot be told. */
-  readonly stored: number | null;
+  /** Bytes that the case added to the store. */
+  readonly stored: number;
 }
 
 export interface RoundPlan {
@@ -44,12 +44,10 @@ export function runRound(plan: RoundPlan): void {
   const { number, source, work, contenders, server } = plan;
   const order = number % 2 === 0 ? contenders : contenders.toReversed();
   const seats = order.map((contender): Seat => {
-    const folder = join(work, `round-${number}`, contender.name.replaceAll(/\W+/g, '-'));
+    const folder = join(work, `round-${number}`, prefixOf(contender));
     const store = join(folder, 'store');
     for (const one of [store, join(folder, 'home')]) mkdirSync(one, { recursive: true });
-    const endpoint = server === null ? null : contender.speaksS3 === 'slow' ? server.slow : server.direct;
-    const prefix = `${contender.name.replaceAll(/\W+/g, '-')}-${number}`;
-    const s3 = endpoint === null ? null : { ...endpoint, prefix };
+    const s3 = contender.speaksS3 === null ? null : (server?.at(contender.speaksS3, prefixOf(contender)) ?? null);
     const session = contender.prepare({ store, home: join(folder, 'home'), s3 }, source);
     return { contender, folder, store, session };
   });
@@ -69,6 +67,8 @@ export function runRound(plan: RoundPlan): void {
   }
   for (const seat of seats) restores(plan, seat, files);
 }
+
+const prefixOf = ({ name }: Contender): string => name.replaceAll(/\W+/g, '-');
 
 function restores(plan: RoundPlan, seat: Seat, files: readonly string[]): void {
   const one = files[Math.floor(files.length / 2)] ?? '';
@@ -96,14 +96,11 @@ function restores(plan: RoundPlan, seat: Seat, files: readonly string[]): void {
 function measured(plan: RoundPlan, { contender, folder, store }: Seat, what: Case, command: Command): void {
   // What others left to be written must not be written on this one's time.
   run({ words: ['sync'] });
-  const before = plan.server === null ? bytesBelow(store) : null;
+  const size = () => plan.server?.bytesOf(prefixOf(contender)) ?? bytesBelow(store);
+  const before = size();
   const cost = measure(command, folder);
-  const stored = before === null ? null : bytesBelow(store) - before;
+  const stored = size() - before;
   plan.onResult({ round: plan.number, contender: contender.name, case: what, cost, stored });
-}
-
-function bytesBelow(folder: string): number {
-  return filesBelow(folder).reduce((sum, file) => sum + statSync(file).size, 0);
 }
 
 function assertSame(file: string, restored: string, { contender }: Seat): void {

@@ -9,7 +9,7 @@ import { isLocked, type PrivateKey, type PublicKey, readPrivateKey, readPublicKe
 import type { Believing } from '../repository/select-run.ts';
 import { readTrust } from '../repository/trust.ts';
 import type { ObjectStore } from '../store/port.ts';
-import { openStore } from '../store/wire.ts';
+import { openStore, type StoreOptions } from '../store/wire.ts';
 import { type Clock, systemClock } from '../system/clock.ts';
 import { environmentVariable } from '../system/environment.ts';
 import { stopSignal } from '../system/process.ts';
@@ -73,10 +73,13 @@ export class Context {
     return this.config().store;
   }
 
-  openStore(url: string = this.storeUrl(), more: { create?: boolean } = {}): Promise<ObjectStore> {
+  openStore(
+    url: string = this.storeUrl(),
+    more: Pick<StoreOptions, 'create' | 'limitUpload'> = {},
+  ): Promise<ObjectStore> {
     const onRetry = ({ error, wait }: { error: OffsiteError; wait: number }) =>
       this.output.message(`${error.message}; trying again in ${Math.ceil(wait / 1000)} s`);
-    return openStore(url, { clock: this.clock, onRetry, ...more });
+    return openStore(url, { clock: this.clock, onRetry, signal: this.signal, ...more });
   }
 
   /** The private key of `--key` or `$OFFSITE_KEY`, unlocked. Throws `usage` where none is named. */

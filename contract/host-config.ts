@@ -56,6 +56,8 @@ export const hostConfigSchema = z.strictObject({
   memory: size.default(350_000_000),
   partSize: size.default(32 * 2 ** 20),
   compression: z.int().min(1).max(19).default(3),
+  /** Bytes per second; 0 is no limit. */
+  limitUpload: size.default(0),
   chain: z
     .strictObject({ maxAge: duration.default(31 * 1440 * MINUTE), maxRuns: z.int().min(1).max(1000).default(60) })
     .prefault({}),
@@ -65,6 +67,8 @@ export type HostConfig = z.infer<typeof hostConfigSchema>;
 
 export const MIN_PART_SIZE = 8 * 2 ** 20;
 export const MAX_PART_SIZE = 512 * 2 ** 20;
+/** Bytes per second. Below it a connection looks idle to whoever is at its other end. */
+export const MIN_LIMIT_UPLOAD = 16_000;
 
 /** Checks a parsed YAML value. `file` is named in the error, `config-invalid`, with the field and what is expected. */
 export function parseHostConfig(value: unknown, file: string): HostConfig {
@@ -73,12 +77,18 @@ export function parseHostConfig(value: unknown, file: string): HostConfig {
   const why = explainProto(value);
   if (why !== null) throw refuse(why);
   if (!result.success) throw refuse(explain(result.error, value));
-  const { partSize } = result.data;
+  const { partSize, limitUpload } = result.data;
   if (partSize < MIN_PART_SIZE || partSize > MAX_PART_SIZE) {
     throw refuse(`partSize: ${partSize} bytes is not between 8MiB and 512MiB`);
   }
+  if (!isUploadLimit(limitUpload)) {
+    throw refuse(`limitUpload: ${limitUpload} bytes per second are neither 0, no limit, nor at least 16KB`);
+  }
   return result.data;
 }
+
+/** Whether uploads can be limited to so many bytes per second; 0 is no limit. */
+export const isUploadLimit = (bytes: number): boolean => bytes === 0 || bytes >= MIN_LIMIT_UPLOAD;
 
 /** `field: what is wrong (found …)` of the first thing wrong with a file that a person wrote. */
 export function explain(error: z.ZodError, value: unknown): string {

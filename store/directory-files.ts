@@ -4,6 +4,7 @@ import { type FileHandle, link, lstat, open, readdir, unlink } from 'node:fs/pro
 import { join } from 'node:path';
 import { OffsiteError } from '../contract/errors.ts';
 import { errno } from '../system/errno.ts';
+import type { UploadRate } from './upload-rate.ts';
 
 /** Bytes written, hashed or read in one step, so that a big object never blocks the event loop for long. */
 const STEP = 4 * 2 ** 20;
@@ -11,22 +12,32 @@ const STEP = 4 * 2 ** 20;
 /** Objects are the owner's alone; see FOLDER_MODE. */
 const FILE_MODE = 0o600;
 
-/** Writes a new file, on disk when it returns. Returns the SHA-256 (hex) of the bytes as they were written. */
-export async function writeDurably(path: string, body: Uint8Array): Promise<string> {
-  const hash = createHash('sha256');
+/** What a new file is written with. */
+export interface Writing {
+  /** Null: as fast as it goes. */
+  readonly rate: UploadRate | null;
+  /** Given each piece that was written. */
+  readonly onWritten: (piece: Uint8Array) => void;
+}
+
+/**
+ * Writes a new file, on disk when it returns. Threads of Node's pool write it, straight from the body; the caller's own
+ * thread only asks them to.
+ */
+export async function writeDurably(path: string, body: Uint8Array, { rate, onWritten }: Writing): Promise<void> {
   const handle = await open(path, 'wx', FILE_MODE);
   try {
     for (let offset = 0; offset < body.length; ) {
-      const wanted = body.subarray(offset, offset + STEP);
+      const wanted = body.subarray(offset, offset + (rate?.pieceSize ?? STEP));
+      await rate?.take(wanted.length);
       const { bytesWritten } = await handle.write(wanted);
-      hash.update(wanted.subarray(0, bytesWritten));
+      onWritten(wanted.subarray(0, bytesWritten));
       offset += bytesWritten;
     }
     await handle.sync();
   } finally {
     await handle.close();
   }
-  return hash.digest('hex');
 }
 
 /**

@@ -7,6 +7,13 @@
  *   of one machine apart (system/lock-file.ts), so compare-and-swap is for one machine; put-if-absent works from
  *   several over a network file system too.
  * - The etag is the SHA-256 of the content, so equal content has equal etags.
+ * - A given SHA-256 is checked against the bytes handed over, as they are written; except where the caller has computed it
+ *   from the same memory a moment ago (`isHashed`). A server hashes what arrived because a network lies between; here
+ *   nothing does. A second hash of the same memory sees no torn write and no bad disk, for it never reads the file:
+ *   against those stand fsync before the name, and the SHA-256 in the manifest, which `verify` and every restore check
+ *   against what is read. It would see the memory change in between, and there only a fault of the machine or of this
+ *   process can change it: a thread that has sealed a part leaves it alone until it is given back. That is not worth half a
+ *   second of CPU a gigabyte on the thread that does everything else.
  * - Modes: folders 0700, files 0600, less the umask. The root keeps the mode that it has.
  *
  * It needs one file system with hard links. `.offsite` in the root marks a folder as a store: without it nothing is
@@ -37,12 +44,15 @@ import { listObjectFolders, listObjects } from './directory-list.ts';
 import { assertKey, assertPrefix, RESERVED_FOLDER } from './keys-safety.ts';
 import type { GetOptions, ListedObject, ObjectInfo, ObjectStore, PutOptions, StoredObject } from './port.ts';
 import { ReadObject } from './read-object.ts';
+import type { UploadRate } from './upload-rate.ts';
 
 export interface DirectoryOptions {
   /** Make the folder a store if it is none: for `offsite init` and tests. */
   readonly create?: boolean;
   /** Tells how old temporary files are. */
   readonly clock?: Clock;
+  /** How fast objects may be written; as fast as it goes where absent. */
+  readonly rate?: UploadRate | undefined;
 }
 
 const TEMPORARIES = join(RESERVED_FOLDER, 'tmp');
@@ -59,7 +69,7 @@ export async function openDirectoryStore(folder: string, options: DirectoryOptio
     if (options.create) await makeStore(folder);
     const root = await realpath(folder);
     if (!(await lstat(root)).isDirectory()) throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' });
-    return new DirectoryStore(root, pathToFileURL(folder).href, options.clock ?? systemClock);
+    return new DirectoryStore(root, pathToFileURL(folder).href, options);
   } catch (error) {
     if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR') throw directoryError(error, `The store ${folder}`);
     throw new OffsiteError('store-absent', `There is no folder ${folder}. If it is on a disk, is that mounted?`, {
@@ -81,17 +91,20 @@ class DirectoryStore implements ObjectStore {
   readonly url: string;
   readonly #root: string;
   readonly #clock: Clock;
+  readonly #rate: UploadRate | null;
   readonly #folders: Folders;
   #prepared: Promise<void> | undefined;
 
-  constructor(root: string, url: string, clock: Clock) {
+  constructor(root: string, url: string, { clock = systemClock, rate }: DirectoryOptions) {
     this.#root = root;
     this.url = url;
     this.#clock = clock;
+    this.#rate = rate ?? null;
     this.#folders = new Folders(root);
   }
 
-  async put(key: string, body: Uint8Array, { condition, sha256 }: PutOptions): Promise<{ etag: string }> {
+  async put(key: string, body: Uint8Array, options: PutOptions): Promise<{ etag: string }> {
+    const { condition } = options;
     assertKey(key);
     return await this.#guarded(key, async () => {
       await this.#prepare();
@@ -101,8 +114,7 @@ class DirectoryStore implements ObjectStore {
 
       const temporary = this.#path(join(TEMPORARIES, `${thisProcess().pid}-${secureRandom(12).toString('hex')}`));
       try {
-        const etag = await writeDurably(temporary, body);
-        if (sha256 !== undefined && sha256 !== etag) throw differs(key, sha256, etag);
+        const etag = await this.#write(key, temporary, body, options);
         if (condition !== 'absent') await this.#swap(key, temporary, condition.etag);
         else if (!(await linkUnlessTaken(temporary, this.#path(key)))) return await this.#refuseExisting(key);
         await syncFolder(dirname(this.#path(key)));
@@ -150,6 +162,20 @@ class DirectoryStore implements ObjectStore {
     } catch (error) {
       throw directoryError(error, `The list of ${prefix} in ${this.url}`);
     }
+  }
+
+  /** Writes the body to a file that is not there yet; its SHA-256. */
+  async #write(key: string, path: string, body: Uint8Array, { sha256, isHashed }: PutOptions): Promise<string> {
+    const rate = this.#rate;
+    if (isHashed && sha256 !== undefined) {
+      await writeDurably(path, body, { rate, onWritten: () => undefined });
+      return sha256;
+    }
+    const hash = createHash('sha256');
+    await writeDurably(path, body, { rate, onWritten: (piece) => hash.update(piece) });
+    const found = hash.digest('hex');
+    if (sha256 !== undefined && sha256 !== found) throw differs(key, sha256, found);
+    return found;
   }
 
   #path(key: string): string {

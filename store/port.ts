@@ -30,7 +30,8 @@ export interface ObjectStore {
 
   /**
    * Writes one object. `sha256` (lowercase hex) is checked by the store against what arrived (`store-transient` if it
-   * differs); callers that know it pass it. The body must not change until the promise is settled.
+   * differs); callers that know it pass it. The body must not change until the promise is settled. `interrupted` where a
+   * limit held it up and the command was stopped meanwhile.
    */
   put(key: string, body: Uint8Array, options: PutOptions): Promise<{ etag: string }>;
 
@@ -53,6 +54,11 @@ export interface ObjectStore {
 export interface PutOptions {
   readonly condition: PutCondition;
   readonly sha256?: string;
+  /**
+   * The caller has computed `sha256` from this very memory, just now, and nobody writes to it meanwhile: a store that
+   * receives the memory itself may believe it. One that is sent the bytes checks them all the same.
+   */
+  readonly isHashed?: boolean;
 }
 
 export interface GetOptions {

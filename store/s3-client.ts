@@ -13,9 +13,12 @@ const SLOWEST = 4 * 1024;
 /** The SDK would warn on the console of every streamed put that failed; the error says it already. */
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** Milliseconds that a whole request with a body of so many bytes may take until its answer begins. */
-export function requestLimit(bytes: number): number {
-  return IDLE + (bytes / SLOWEST) * 1000;
+/**
+ * Milliseconds that a whole request with a body of so many bytes may take until its answer begins. `share`: bytes per
+ * second that an upload is let have where uploads are limited.
+ */
+export function requestLimit(bytes: number, share = Number.POSITIVE_INFINITY): number {
+  return IDLE + (bytes / SLOWEST + bytes / share) * 1000;
 }
 
 /**

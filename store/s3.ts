@@ -27,14 +27,23 @@ import type { ListedObject, ObjectInfo, ObjectStore, PutCondition, PutOptions, S
 import { requestLimit, s3Client } from './s3-client.ts';
 import { FreshCredentials } from './s3-credentials.ts';
 import { blamesCredentials, s3Error } from './s3-errors.ts';
+import { paced, type UploadRate } from './upload-rate.ts';
 import type { S3Location } from './url.ts';
 
 /** A body is handed over in pieces of this size: see `pieces`. */
 const PIECE = 256 * 1024;
 
+export interface S3Options {
+  readonly credentials?: FreshCredentials;
+  /** How fast bodies may go out; as fast as they go where absent. */
+  readonly rate?: UploadRate | undefined;
+  /** Puts that may share the rate at once. */
+  readonly concurrency?: number;
+}
+
 /** Opens the store; nothing is asked of the bucket yet. */
-export function openS3Store(url: string, location: S3Location, credentials = new FreshCredentials()): ObjectStore {
-  return new S3Store(url, location, s3Client(location, credentials), credentials);
+export function openS3Store(url: string, location: S3Location, options: S3Options = {}): ObjectStore {
+  return new S3Store(url, location, options);
 }
 
 class S3Store implements ObjectStore {
@@ -43,27 +52,39 @@ class S3Store implements ObjectStore {
   readonly #prefix: string;
   readonly #client: S3Client;
   readonly #credentials: FreshCredentials;
+  readonly #rate: UploadRate | null;
+  /** Bytes per second that the rate leaves for each put, when there are as many at once as there may be. */
+  readonly #share: number;
 
-  constructor(url: string, { bucket, prefix }: S3Location, client: S3Client, credentials: FreshCredentials) {
+  constructor(url: string, location: S3Location, options: S3Options) {
+    const { credentials = new FreshCredentials(), rate, concurrency = 1 } = options;
     this.url = url;
-    this.#bucket = bucket;
-    this.#prefix = prefix;
-    this.#client = client;
+    this.#bucket = location.bucket;
+    this.#prefix = location.prefix;
+    this.#client = s3Client(location, credentials);
     this.#credentials = credentials;
+    this.#rate = rate ?? null;
+    this.#share = (rate?.bytesPerSecond ?? Number.POSITIVE_INFINITY) / concurrency;
   }
 
   async put(key: string, body: Uint8Array, { condition, sha256 }: PutOptions): Promise<{ etag: string }> {
     const digest = sha256 === undefined ? createHash('sha256').update(body).digest() : Buffer.from(sha256, 'hex');
-    const command = new PutObjectCommand({
+    const input = {
       ...this.#object(key),
-      Body: body.length > PIECE ? Readable.from(pieces(body), { objectMode: false }) : body,
       ContentLength: body.length,
       ChecksumSHA256: digest.toString('base64'),
       ...(condition === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag }),
-    });
-    const requestTimeout = requestLimit(body.length);
+    };
+    const requestTimeout = requestLimit(body.length, this.#share);
     const what = `${key} could not be put into ${this.url}`;
-    const { ETag } = await this.#asked(what, () => this.#client.send(command, { requestTimeout }), condition);
+    const { ETag } = await this.#asked(
+      what,
+      () =>
+        sendingBody(body, this.#rate, (Body, abortSignal) =>
+          this.#client.send(new PutObjectCommand({ ...input, Body }), { requestTimeout, abortSignal }),
+        ),
+      condition,
+    );
     if (ETag === undefined) throw new OffsiteError('store-transient', `${what}: the answer has no ETag.`);
     return { etag: ETag };
   }
@@ -144,6 +165,31 @@ class S3Store implements ObjectStore {
       }
       throw meant;
     }
+  }
+}
+
+/**
+ * Does `send` with a body: small ones as they are, big ones as a stream of pieces, either when the rate lets them go.
+ * Where the stream fails, so does the request, for the stream's reason.
+ */
+async function sendingBody<T>(
+  body: Uint8Array,
+  rate: UploadRate | null,
+  send: (body: Uint8Array | Readable, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  if (body.length <= (rate?.pieceSize ?? PIECE)) {
+    await rate?.take(body.length);
+    return await send(body, stop.signal);
+  }
+  const stream = Readable.from(rate === null ? pieces(body) : paced(body, rate), { objectMode: false });
+  stream.on('error', (error) => stop.abort(error));
+  try {
+    return await send(stream, stop.signal);
+  } catch (error) {
+    throw stop.signal.aborted ? stop.signal.reason : error;
+  } finally {
+    stream.destroy();
   }
 }
 

@@ -4,6 +4,7 @@ import { limited } from './limit.ts';
 import type { ObjectStore } from './port.ts';
 import { putOnly } from './put-only.ts';
 import { type Retry, retried } from './retry.ts';
+import { UploadRate } from './upload-rate.ts';
 import { parseStoreUrl } from './url.ts';
 
 export interface StoreOptions {
@@ -12,6 +13,10 @@ export interface StoreOptions {
   readonly concurrency?: number;
   /** Milliseconds that one operation waits for a failing store in all before it gives up; default 60,000. */
   readonly patience?: number;
+  /** Bytes per second of all puts together; 0, the default, is no limit. */
+  readonly limitUpload?: number;
+  /** Once it is aborted, puts that the limit holds up fail: `interrupted`. */
+  readonly signal?: AbortSignal;
   /** Told before each wait for a failing store. */
   readonly onRetry?: (retry: Retry) => void;
   /** Make a directory a store if it is none yet, for `offsite init`. No bucket is ever made. */
@@ -23,8 +28,8 @@ export interface StoreOptions {
 const CONCURRENCY = 8;
 
 /**
- * Opens the store of a URL; the one place that composes adapters and wrappers. From the inside: adapter, retry, limit,
- * put-only. An operation that waits for another try keeps its slot, so a store in trouble is not pressed by the others.
+ * Opens the store of a URL; the one place that composes adapters and wrappers. From the inside: adapter (which keeps to
+ * the limit of uploads, piece by piece), retry, limit, put-only. An operation that waits for another try keeps its slot, so a store in trouble is not pressed by the others.
  *
  * `store-url` if the URL is not understood, `store-absent` if a directory is not there. A bucket is first met when
  * it is used, and the SDK is loaded only for one.
@@ -37,7 +42,9 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
 
 async function openAdapter(url: string, options: StoreOptions): Promise<ObjectStore> {
   const location = parseStoreUrl(url);
-  if (location.kind === 'directory') return await openDirectoryStore(location.folder, options);
+  const { limitUpload = 0, signal } = options;
+  const rate = limitUpload === 0 ? undefined : new UploadRate(limitUpload, { signal });
+  if (location.kind === 'directory') return await openDirectoryStore(location.folder, { ...options, rate });
   const { openS3Store } = await import('./s3.ts');
-  return openS3Store(location.url, location);
+  return openS3Store(location.url, location, { rate, concurrency: options.concurrency ?? CONCURRENCY });
 }

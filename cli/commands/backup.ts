@@ -1,7 +1,9 @@
-import { Argument, type Command } from 'commander';
+import { Argument, type Command, InvalidArgumentError } from 'commander';
 import { displayPath } from '../../contract/byte-path.ts';
 import { OffsiteError, toOffsiteError } from '../../contract/errors.ts';
+import { isUploadLimit } from '../../contract/host-config.ts';
 import { decodeJob } from '../../contract/job.ts';
+import { parseSize } from '../../contract/units.ts';
 import { hostNameOf } from '../../host-agent/config.ts';
 import { exitCodeOf, type RunResult } from '../../host-agent/run/outcome.ts';
 import { runJson } from '../../operator/runs.ts';
@@ -18,6 +20,7 @@ interface Options {
   job?: string;
   dryRun?: boolean;
   extraVerify?: boolean;
+  limitUpload?: number;
 }
 
 export function addBackup(offsite: Command): void {
@@ -33,12 +36,18 @@ export function addBackup(offsite: Command): void {
     .option('--job <BASE64URL>', 'what the stack asks for; sets and type come from it')
     .option('--dry-run', 'scan and count, write nothing to the store')
     .option('--extra-verify', 'open and compare every part before it is uploaded')
+    .option(
+      '--limit-upload <RATE>',
+      'bytes per second of all uploads together, such as 500KB or 2MB; 0: no limit (else the config)',
+      parseRate,
+    )
     .addHelpText(
       'after',
       `
 Examples:
   offsite backup
   offsite backup full --set etc
+  offsite backup --limit-upload 2MB
   offsite backup --quiet          (in cron: prints nothing unless something is wrong)`,
     )
     .action((type: 'auto' | 'full' | 'incremental', options: Options, command: Command) =>
@@ -71,7 +80,7 @@ async function backup(type: 'auto' | 'full' | 'incremental', options: Options, c
     {
       config,
       recipients: await context.recipients(config),
-      openStore: () => context.openStore(config.store),
+      openStore: () => context.openStore(config.store, { limitUpload: options.limitUpload ?? config.limitUpload }),
       clock,
       signal,
       notice: (text) => output.warning(text),
@@ -90,6 +99,13 @@ async function backup(type: 'auto' | 'full' | 'incremental', options: Options, c
   else output.message(`done in ${formatDuration(monotonicMilliseconds() - began)}`);
   const code = exitCodeOf(results);
   if (code !== 0) throw new ExitCode(code);
+}
+
+function parseRate(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes === null || !isUploadLimit(bytes))
+    throw new InvalidArgumentError('It must be 0 or a size of at least 16KB, such as 500KB or 2MB.');
+  return bytes;
 }
 
 function resultJson({ set, run, outcome, manifest, error }: RunResult): object {

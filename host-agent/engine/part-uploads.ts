@@ -52,7 +52,7 @@ export class PartUploads {
     uploads.start(async () => {
       try {
         await journal.used(number);
-        await store.put(key, bytes, { condition: 'absent', sha256 }).catch(acceptExisting);
+        await store.put(key, bytes, { condition: 'absent', sha256, isHashed: true }).catch(acceptExisting);
       } finally {
         release?.();
       }

@@ -63,14 +63,14 @@ export class Thread {
     } else if (reply.is === 'part') {
       const { buffer, byteOffset, byteLength } = reply.part.bytes;
       const part = { ...reply.part, bytes: Buffer.from(buffer, byteOffset, byteLength) };
-      this.#onEvent({ is: 'part', part, release: () => this.#giveBack(buffer as ArrayBuffer) });
+      this.#onEvent({ is: 'part', part, release: () => this.#giveBack(buffer as SharedArrayBuffer) });
     } else {
       this.#onEvent(reply);
     }
   }
 
-  #giveBack(memory: ArrayBuffer): void {
-    this.#memory.postMessage(memory, [memory]);
+  #giveBack(memory: SharedArrayBuffer): void {
+    this.#memory.postMessage(memory);
     Atomics.add(this.#returns, 0, 1);
     Atomics.notify(this.#returns, 0);
   }

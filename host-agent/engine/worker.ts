@@ -12,14 +12,14 @@ const returnCount = new Int32Array(returns);
 const free: Buffer[] = [];
 let made = 0;
 
-const reply = (one: ThreadReply, transfer: ArrayBuffer[] = []) => parentPort?.postMessage(one, transfer);
+const reply = (one: ThreadReply) => parentPort?.postMessage(one);
 
 /** Memory for a part; waits until some has come back where no more may be made. */
 function takeMemory(size: number): Buffer {
   for (;;) {
     const before = Atomics.load(returnCount, 0);
     for (let one = receiveMessageOnPort(returned); one !== undefined; one = receiveMessageOnPort(returned)) {
-      free.push(Buffer.from(one.message as ArrayBuffer));
+      free.push(Buffer.from(one.message as SharedArrayBuffer));
     }
     const memory = free.pop();
     if (memory !== undefined && memory.length >= size) return memory;
@@ -27,14 +27,15 @@ function takeMemory(size: number): Buffer {
     if (memory !== undefined) made--;
     if (made < memories) {
       made++;
-      return Buffer.allocUnsafeSlow(size);
+      // Shared, not handed over: what a thread is handed counts as its garbage to come, and it collected for every part.
+      return Buffer.from(new SharedArrayBuffer(size));
     }
     Atomics.wait(returnCount, 0, before);
   }
 }
 
 function onSealed(part: SealedPart): void {
-  reply({ is: 'part', part }, [part.bytes.buffer as ArrayBuffer]);
+  reply({ is: 'part', part });
 }
 
 const work = new BatchWork(settings, { ...workPorts(settings), takeMemory, onSealed });

@@ -1,6 +1,7 @@
 /** From init to restore through a server that speaks S3, which now and then is out of order or swallows its answer. */
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { ended, Home, offsite, oneDocument } from '../helpers/offsite.ts';
@@ -76,6 +77,58 @@ test('init, trust, backup, verify and restore, while the server fails and loses 
   server.pageSize = 3;
   ended(await offsite(['verify', '--all', '--read-data', '--quiet', ...operator], { env }), 0);
   assert.ok(prefix !== '');
+});
+
+test('a limit for uploads is that of the command line, else that of the config', async () => {
+  home.write('source/limited', randomBytes(60_000));
+  const config = home.path('config.yml');
+  const seconds = async (more: string[], text = '') => {
+    const file = home.write('limited.yml', readFileSync(config, 'utf8') + text);
+    const began = performance.now();
+    ended(await offsite(['backup', 'full', '--config', file, ...more], { env }), 0);
+    return (performance.now() - began) / 1000;
+  };
+  // Sixty thousand bytes, of which a quarter of a second's may go at once: no machine is so fast that it takes less.
+  assert.ok((await seconds(['--limit-upload', '32KB'])) > 1.5);
+  assert.ok((await seconds([], 'limitUpload: 32KB\n')) > 1.5);
+  // With the config's it would take longer than any command here is let run.
+  home.write('source/limited', randomBytes(1_200_000));
+  await seconds(['--limit-upload', '0'], 'limitUpload: 16KB\n');
+  for (const wrong of ['15KB', '-1', 'much', '2MB/s']) {
+    const said = ended(await offsite(['backup', '--limit-upload', wrong, '--config', config], { env }), 2);
+    assert.match(said.err, /at least 16KB/);
+  }
+});
+
+test('credentials that end in the middle of an upload are read anew, and the run goes on', async () => {
+  const file = (id: string) =>
+    home.write('credentials', `[default]\naws_access_key_id = ${id}\naws_secret_access_key = s-${id}\n`);
+  const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _secret, ...others } = env;
+  const from = { ...others, AWS_SHARED_CREDENTIALS_FILE: file('AKIAFIRST') };
+  home.write('source/limited', randomBytes(1_300_000));
+  const sent = server.requests.length;
+  const now = () => server.requests.slice(sent).filter(({ method }) => method === 'PUT');
+  const words = ['backup', 'full', '--limit-upload', '400KB', '--config', home.path('config.yml')];
+  const running = offsite(words, { env: from });
+  let isOver = false;
+  const finished = running.finally(() => {
+    isOver = true;
+  });
+  try {
+    // A part is on its way for seconds; meanwhile the host gets other credentials, and the old ones end.
+    while (!isOver && !now().some(({ key }) => key.startsWith('backups/data/')))
+      await new Promise((go) => setTimeout(go, 10));
+    file('AKIASECOND');
+    server.acceptedKeyId = 'AKIASECOND';
+    ended(await finished, 0);
+  } finally {
+    server.acceptedKeyId = null;
+  }
+  const ids = now().map(({ headers }) => /Credential=([^/]+)/.exec(headers.authorization ?? '')?.[1]);
+  assert.deepEqual([ids[0], ids.at(-1)], ['AKIAFIRST', 'AKIASECOND']);
+  const part = now().filter(({ key }) => key.startsWith('backups/data/'));
+  assert.equal(part.length, 2, 'what was under way is sent again');
+  assert.equal(part[0]?.key, part[1]?.key);
 });
 
 test('nothing but creation is asked for by a backup, and every put brings its digest', () => {

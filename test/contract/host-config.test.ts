@@ -21,6 +21,7 @@ identity: /etc/offsite/identity
 state: /var/lib/offsite
 memory: 350MB
 partSize: 32MiB
+limitUpload: 0
 compression: 3
 chain: { maxAge: 31d, maxRuns: 60 }
 sets:
@@ -123,6 +124,7 @@ describe('a wrong host config names file, field, what was found and what is expe
       'memory: must be a size like 512KiB, 32MiB or 350MB (found true)',
     ],
     ['a part too small', { ...SMALLEST, partSize: '7MiB' }, 'partSize: 7340032 bytes is not between 8MiB and 512MiB'],
+    ['a limit too low', { ...SMALLEST, limitUpload: '15KB' }, 'limitUpload: 15000 bytes per second are neither 0'],
     ['a part too large', { ...SMALLEST, partSize: '513MiB' }, 'partSize: 537919488 bytes is not between'],
     [
       'a level zstd has not',

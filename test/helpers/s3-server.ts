@@ -25,6 +25,8 @@ export interface ServedRequest {
   readonly key: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage['headers'];
+  /** Tells its connection from others. */
+  readonly port: number | undefined;
 }
 
 /** What shall go wrong, for the next `times` (1) requests that match. */
@@ -113,8 +115,8 @@ async function handle(server: S3Server, incoming: IncomingMessage, response: Ser
 function parse(incoming: IncomingMessage): ServedRequest {
   const url = new URL(incoming.url ?? '', 'http://loopback');
   const [, bucket = '', ...key] = url.pathname.split('/').map(decodeURIComponent);
-  const { method = '', headers } = incoming;
-  return { method, bucket, key: key.join('/'), query: url.searchParams, headers };
+  const { method = '', headers, socket } = incoming;
+  return { method, bucket, key: key.join('/'), query: url.searchParams, headers, port: socket.remotePort };
 }
 
 function takeFault(server: S3Server, { method, key }: ServedRequest): ServedFault['does'] | null {

@@ -74,6 +74,16 @@ describe('directory store', () => {
     assert.ok(leftOvers > 0, 'no put was hit half-way: the test proves nothing');
   });
 
+  it('believes a caller who has just hashed the same memory, and nobody else', async () => {
+    const { store } = await opened();
+    const [body, other] = [Buffer.from('these'), sha256(Buffer.from('others'))];
+    await rejects(store.put('a', body, { ...ABSENT, sha256: other }), 'store-transient');
+    assert.equal((await store.put('a', body, { ...ABSENT, sha256: other, isHashed: true })).etag, other);
+    assert.equal((await store.head('a')).sha256, sha256(body), 'who reads is told what is there');
+    const { etag } = await store.put('b', body, { ...ABSENT, isHashed: true });
+    assert.equal(etag, sha256(body), 'there is nothing to believe');
+  });
+
   it('is not there unless it is made', async () => {
     const folder = join(base, 'nowhere');
     const error = await rejects(openDirectoryStore(folder), 'store-absent');

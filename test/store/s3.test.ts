@@ -44,7 +44,7 @@ async function writeCredentials(id: string): Promise<void> {
 function adapter(url = server.url(`p${count++}`), credentials?: FreshCredentials): ObjectStore {
   const location = parseStoreUrl(url);
   assert.ok(location.kind === 's3');
-  return openS3Store(location.url, location, credentials);
+  return openS3Store(location.url, location, credentials === undefined ? {} : { credentials });
 }
 
 /** The next request for this store goes wrong. */
@@ -83,6 +83,25 @@ describe('what the S3 store sends', () => {
     await store.put('a', X, { condition: { etag } });
     assert.equal(server.requests.at(-1)?.headers['if-match'], etag);
     assert.ok(server.objects.has('sent/a'));
+  });
+
+  it('is checked by the server although the caller has hashed it', async () => {
+    const store = adapter();
+    const wrong = { ...ABSENT, sha256: sha256(Buffer.from('y')), isHashed: true };
+    await rejects(store.put('a', X, wrong), 'store-transient');
+    await store.put('a', X, { ...wrong, sha256: sha256(X) });
+  });
+
+  it('goes through connections that are kept, one for each call under way at once', async () => {
+    const store = adapter();
+    const sent = server.requests.length;
+    for (let i = 0; i < 5; i++) await store.put(`one/${i}`, Buffer.alloc(1_000_000), ABSENT);
+    for (let i = 0; i < 5; i++) await store.get(`one/${i}`);
+    const ports = () => new Set(server.requests.slice(sent).map(({ port }) => port)).size;
+    assert.equal(ports(), 1);
+    for (const round of [0, 1, 2])
+      await Promise.all([0, 1, 2, 3].map((i) => store.put(`four/${round}${i}`, Buffer.alloc(1_000_000), ABSENT)));
+    assert.ok(ports() <= 4, `${ports()} connections`);
   });
 
   it('is one request for each try', async () => {
