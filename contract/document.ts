@@ -15,6 +15,9 @@ export const FORMAT = 1;
 
 const checked = (test: (text: string) => boolean, what: string) => z.string().refine(test, `not a valid ${what}`);
 
+/** The base64 of 32 bytes, in the one form that encoding gives. */
+export const BASE64_OF_32 = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
+
 /** The pieces that documents are made of. */
 export const field = {
   run: checked(isRunId, 'run id'),
@@ -29,7 +32,7 @@ export const field = {
     .string()
     .regex(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$/, 'not base64'),
   /** The same of 32 bytes: a digest, or a seed. */
-  base64Of32: z.string().regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 'not 32 bytes in base64'),
+  base64Of32: z.string().regex(BASE64_OF_32, 'not 32 bytes in base64'),
   count: z.int().min(0),
   sequence: z.int().min(1),
   /** A run and the SHA-256 of its manifest's payload. */

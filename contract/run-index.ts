@@ -2,7 +2,7 @@
 
 import * as z from 'zod';
 import { type BytePath, pathFromBytes, pathFromText, pathToBytes, pathToText } from './byte-path.ts';
-import { type DocumentOf, documentKind, field } from './document.ts';
+import { BASE64_OF_32, type DocumentOf, documentKind, field } from './document.ts';
 import { manifestKind } from './manifest.ts';
 
 const pathField = z.union([
@@ -19,17 +19,25 @@ export function decodePath(value: z.infer<typeof pathField>): BytePath {
   return typeof value === 'string' ? pathFromText(value) : pathFromBytes(Buffer.from(value.path64, 'base64'));
 }
 
-const listingChunk = z.tuple([
-  /** Source, part number (of a meta part), frame offset and length, offset and length in the frame's content. */
-  z.tuple([field.count, field.count, field.count, field.count, field.count, field.count]),
-  /** SHA-256 of the chunk, base64. */
-  field.base64Of32,
-  /** The first entry's path. */
-  pathField,
-  /** How many entries begin in the chunk. */
-  field.count,
-]);
-export type ListingChunk = z.infer<typeof listingChunk>;
+/** A chunk of the listing: where it lies, its SHA-256 (base64), its first entry's path, how many entries begin in it. */
+export type ListingChunk = [
+  /** Numbers of source and part (a meta part), offset and length of the frame, and those in the frame's content. */
+  location: [source: number, part: number, frameOffset: number, frameLength: number, offset: number, length: number],
+  digest: string,
+  first: z.infer<typeof pathField>,
+  entries: number,
+];
+
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/** By hand: an index holds thousands of chunks, and with a schema of tuples they took longer to check than to read. */
+function isListingChunk(value: unknown): value is ListingChunk {
+  if (!Array.isArray(value) || value.length !== 4) return false;
+  const [location, digest, first, entries] = value as unknown[];
+  const isLocation = Array.isArray(location) && location.length === 6 && location.every(isCount);
+  const isPath = typeof first === 'string' ? first.isWellFormed() : pathField.safeParse(first).success;
+  return isLocation && typeof digest === 'string' && BASE64_OF_32.test(digest) && isPath && isCount(entries);
+}
 
 const { sources, counts } = manifestKind.shape;
 
@@ -41,7 +49,7 @@ export const indexKind = documentKind('index', {
     sources,
     /** Seed of the set's chunker, base64, 32 bytes. */
     seed: field.base64Of32,
-    listing: z.array(listingChunk),
+    listing: z.array(z.custom<ListingChunk>(isListingChunk, 'not a chunk of a listing')),
     counts,
     scripts: z.array(
       z.object({ name: z.string(), exitCode: z.int().nullable(), seconds: field.count, output: z.string() }),

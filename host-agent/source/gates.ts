@@ -1,7 +1,7 @@
 /** Gates: cheap signs that a run which went well is not worth having. A gate that fails makes the run suspect. */
 
 import { matchesGlob } from 'node:path';
-import { type BytePath, isUnder, pathToText } from '../../contract/byte-path.ts';
+import { type BytePath, pathToText } from '../../contract/byte-path.ts';
 import type { Entry } from '../../contract/entry.ts';
 import type { SetConfig } from '../../contract/host-config.ts';
 import type { Gate } from '../../contract/manifest.ts';
@@ -15,19 +15,23 @@ export interface GateResult extends Gate {
 /** Watches the entries of a run go by. */
 export class Gates {
   readonly #set: SetConfig;
-  readonly #roots: { path: BytePath; configured: string; files: number }[];
+  /** `inside`: how what lies under the path begins; the empty path's are all. */
+  readonly #roots: { path: BytePath; inside: string; configured: string; files: number }[];
   readonly #globs: { glob: string; found: number }[];
 
   constructor(set: SetConfig) {
     this.#set = set;
-    this.#roots = set.paths.map((configured) => ({ path: rootOfPath(configured).path, configured, files: 0 }));
+    this.#roots = set.paths.map((configured) => {
+      const { path } = rootOfPath(configured);
+      return { path, inside: path === '' ? '' : `${path}/`, configured, files: 0 };
+    });
     this.#globs = set.expect.require.map((glob) => ({ glob: glob.replace(/^\//, ''), found: 0 }));
   }
 
   /** Counts one entry; a file that could not be read now counts for nothing. */
   see(path: BytePath, type: Entry['type'], size: number, isRead: boolean): void {
     if (type !== 'file' || !isRead) return;
-    for (const root of this.#roots) if (isUnder(path, root.path)) root.files++;
+    for (const root of this.#roots) if (path.startsWith(root.inside) || path === root.path) root.files++;
     if (size === 0) return;
     for (const one of this.#globs) if (matchesGlob(pathToText(path) ?? path, one.glob)) one.found++;
   }
