@@ -7,7 +7,7 @@
 declare const brand: unique symbol;
 export type BytePath = string & { readonly [brand]: 'bytes' };
 
-const ASCII = /^\p{ASCII}*$/u;
+const ASCII = /^[\0-\x7f]*$/;
 
 export const pathFromBytes = (bytes: Uint8Array): BytePath => Buffer.from(bytes).toString('latin1') as BytePath;
 

@@ -66,44 +66,53 @@ export const MAX_LOCATIONS_A_LINE = 4096;
 /** No line of a listing is longer; a longer one is refused. */
 export const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
-const text = (name: string, value: BytePath) => {
+/** What JSON has as it is: printable ASCII but quote and backslash. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+const quoted = (value: string) => (PLAIN.test(value) ? `"${value}"` : JSON.stringify(value));
+
+function text(name: string, value: BytePath): string {
+  if (PLAIN.test(value)) return `"${name}":"${value}"`;
   const readable = pathToText(value);
-  return readable === null ? { [`${name}64`]: pathToBytes(value).toString('base64') } : { [name]: readable };
-};
+  if (readable === null) return `"${name}64":"${pathToBytes(value).toString('base64')}"`;
+  return `"${name}":${JSON.stringify(readable)}`;
+}
 
-const locationTuple = (at: Location) => {
-  const numbers = [at.source, at.part, at.frameOffset, at.frameLength, at.offset, at.length];
-  return at.digest === undefined ? numbers : [...numbers, at.digest];
-};
+const xattrsText = (xattrs: NonNullable<Entry['xattrs']>) =>
+  xattrs.map(({ name, value }) => `{${text('name', name)},"value":"${value.toString('base64')}"}`).join();
 
-/** The entry's lines, each with its newline. The same entry always gives the same bytes. */
+function locationText(at: Location): string {
+  const numbers = `${at.source},${at.part},${at.frameOffset},${at.frameLength},${at.offset},${at.length}`;
+  return at.digest === undefined ? `[${numbers}]` : `[${numbers},${quoted(at.digest)}]`;
+}
+
+const locationsText = (locations: readonly Location[]) => `[${locations.map(locationText).join()}]`;
+
+/**
+ * The entry's lines, each with its newline. The same entry always gives the same bytes: those of JSON.stringify, put
+ * together by hand because a full does it for every file.
+ */
 export function encodeEntry(entry: Entry): string {
-  const tuples = entry.locations?.map(locationTuple);
-  const first = JSON.stringify({
-    ...text('path', entry.path),
-    root: entry.root,
-    type: entry.type,
-    mode: entry.mode,
-    uid: entry.uid,
-    gid: entry.gid,
-    ...(entry.user === undefined ? {} : text('user', entry.user)),
-    ...(entry.group === undefined ? {} : text('group', entry.group)),
-    mtime: entry.mtime,
-    size: entry.size,
-    ...(entry.target === undefined ? {} : text('target', entry.target)),
-    device: entry.device,
-    xattrs: entry.xattrs?.map(({ name, value }) => ({ ...text('name', name), value: value.toString('base64') })),
-    ...(entry.link === undefined ? {} : text('link', entry.link)),
-    data: entry.data,
-    hash: entry.hash,
-    error: entry.error,
-    stale: entry.stale,
-    unstable: entry.unstable,
-    locations: tuples?.slice(0, MAX_LOCATIONS_A_LINE),
-  });
-  let lines = `${first}\n`;
-  for (let i = MAX_LOCATIONS_A_LINE; i < (tuples?.length ?? 0); i += MAX_LOCATIONS_A_LINE) {
-    lines += `${JSON.stringify({ more: tuples?.slice(i, i + MAX_LOCATIONS_A_LINE) })}\n`;
+  const { locations } = entry;
+  let line = `{${text('path', entry.path)},"root":"${entry.root}","type":"${entry.type}"`;
+  line += `,"mode":${entry.mode},"uid":${entry.uid},"gid":${entry.gid}`;
+  if (entry.user !== undefined) line += `,${text('user', entry.user)}`;
+  if (entry.group !== undefined) line += `,${text('group', entry.group)}`;
+  line += `,"mtime":${quoted(entry.mtime)}`;
+  if (entry.size !== undefined) line += `,"size":${entry.size}`;
+  if (entry.target !== undefined) line += `,${text('target', entry.target)}`;
+  if (entry.device !== undefined) line += `,"device":${JSON.stringify(entry.device)}`;
+  if (entry.xattrs !== undefined) line += `,"xattrs":[${xattrsText(entry.xattrs)}]`;
+  if (entry.link !== undefined) line += `,${text('link', entry.link)}`;
+  if (entry.data !== undefined) line += `,"data":${JSON.stringify(entry.data)}`;
+  if (entry.hash !== undefined) line += `,"hash":${quoted(entry.hash)}`;
+  if (entry.error !== undefined) line += `,"error":${quoted(entry.error)}`;
+  if (entry.stale !== undefined) line += `,"stale":${entry.stale}`;
+  if (entry.unstable !== undefined) line += `,"unstable":${entry.unstable}`;
+  if (locations === undefined) return `${line}}\n`;
+  let lines = `${line},"locations":${locationsText(locations.slice(0, MAX_LOCATIONS_A_LINE))}}\n`;
+  for (let i = MAX_LOCATIONS_A_LINE; i < locations.length; i += MAX_LOCATIONS_A_LINE) {
+    lines += `{"more":${locationsText(locations.slice(i, i + MAX_LOCATIONS_A_LINE))}}\n`;
   }
   return lines;
 }

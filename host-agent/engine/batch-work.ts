@@ -10,7 +10,15 @@
 import type { BigIntStats } from 'node:fs';
 import { type OpenFile, openRegularFile, SourceReadError } from '../source/read-file.ts';
 import { isGone } from '../source/scan.ts';
-import { type Batch, type BatchResult, type FileOutcome, STAMP_NUMBERS, stampOf } from './batch.ts';
+import {
+  type Batch,
+  type BatchResult,
+  type FileOutcome,
+  packOutcomes,
+  STAMP_NUMBERS,
+  stampOf,
+  unpackFiles,
+} from './batch.ts';
 import { ChunkTable, type SharedChunks } from './chunk-table.ts';
 import { ContentStore } from './content-store.ts';
 import { FileContentReader } from './file-content.ts';
@@ -28,11 +36,11 @@ export class BatchWork {
   }
 
   do({ id, files, stamps, segment }: Batch): BatchResult {
-    const outcomes = files.map((file, i) => {
+    const outcomes = unpackFiles(files).map((file, i) => {
       const path = typeof file === 'string' ? file : Buffer.from(file);
       return this.#read(path, stamps.subarray(i * STAMP_NUMBERS, (i + 1) * STAMP_NUMBERS), segment);
     });
-    return { id, outcomes, newBytes: this.#store.takeNewBytes() };
+    return { id, outcomes: packOutcomes(outcomes, segment !== null), newBytes: this.#store.takeNewBytes() };
   }
 
   /** Completes the location of every chunk so far. */
@@ -53,10 +61,8 @@ export class BatchWork {
     }
     let file = opened;
     try {
-      const [, , , inode, device] = stamp;
-      const [, , , isInode, isDevice] = stampOf(file.stat);
       // Replaced, or behind another folder now: it is looked at anew, links and all.
-      if (inode !== isInode || device !== isDevice) return { is: 'replaced' };
+      if (!isSameFile(stamp, stampOf([file.stat]))) return { is: 'replaced' };
       let content = this.#reader.read(file);
       let isStable = file.isUnchanged();
       if (!isStable && segment === null) {
@@ -65,7 +71,7 @@ export class BatchWork {
         isStable = file.isUnchanged();
       }
       const { chunks, data, end } = content;
-      const isAsSeen = stampOf(file.stat).every((value, i) => value === stamp[i]);
+      const isAsSeen = stampOf([file.stat]).every((value, i) => value === stamp[i]);
       return {
         is: 'read',
         chunks,
@@ -81,6 +87,11 @@ export class BatchWork {
       file.close();
     }
   }
+}
+
+/** Of two stamps. */
+function isSameFile(one: BigInt64Array, other: BigInt64Array): boolean {
+  return one[3] === other[3] && one[4] === other[4];
 }
 
 function otherStat({ stat }: OpenFile) {

@@ -127,6 +127,14 @@ export class ChunkTable {
     return digest;
   }
 
+  /** The SHA-256 of a chunk in base64. */
+  digestText(chunk: number): string {
+    this.#refresh();
+    const at = chunk * RECORD;
+    for (let i = 0; i < DIGEST_BYTES / 4; i++) this.#words[i] = this.#records[at + i] as number;
+    return this.#wanted.toString('base64');
+  }
+
   /** All chunks as they lie in memory, for the state; not copied. */
   get records(): Uint8Array {
     return new Uint8Array(this.shared.records, 0, this.size * RECORD * 4);

@@ -25,9 +25,8 @@ export function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('base64');
 }
 
-/** The content hash of a file (base64): its only chunk's digest, or the SHA-256 of all digests in order. */
-export function contentHash(digests: readonly Buffer[]): string | undefined {
-  if (digests.length <= 1) return digests[0]?.toString('base64');
+/** The content hash (base64) of a file of several chunks: the SHA-256 of all digests in order. */
+export function contentHash(digests: readonly Buffer[]): string {
   const hash = createHash('sha256');
   for (const digest of digests) hash.update(digest);
   return hash.digest('base64');

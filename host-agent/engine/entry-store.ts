@@ -4,9 +4,19 @@
  */
 
 import { lstatSync } from 'node:fs';
+import { OffsiteError } from '../../contract/errors.ts';
 import { errnoOf, type Found, isGone, type Unseen } from '../source/scan.ts';
 import type { BaseEntry } from '../state/entry-blocks.ts';
-import { BATCH_BYTES, BATCH_FILES, type Batch, type FileOutcome, stampOf } from './batch.ts';
+import {
+  BATCH_BYTES,
+  BATCH_FILES,
+  type Batch,
+  type BatchResult,
+  type FileOutcome,
+  packFiles,
+  stampOf,
+  unpackOutcomes,
+} from './batch.ts';
 import { SEGMENT } from './chunker.ts';
 import type { Crew } from './crew.ts';
 import type { LineQueue, Slot } from './lines.ts';
@@ -196,8 +206,8 @@ export class EntryStore {
   ): void {
     const id = this.#batches++;
     this.#underWay.set(id, { tasks, segment });
-    const files = tasks.map(({ found }) => found.file);
-    const stamps = BigInt64Array.from(tasks.flatMap(({ found }) => stampOf(found.stat)));
+    const files = packFiles(tasks.map(({ found }) => found.file));
+    const stamps = stampOf(tasks.map(({ found }) => found.stat));
     this.#ports.crew.give({ id, files, stamps, segment: range }, isWorthThreads);
   }
 
@@ -230,19 +240,24 @@ export class EntryStore {
       if (event.is === 'part') parts.start(event.part, event.release);
       else if (event.is === 'closed') this.#lines.drain();
       else if (event.is === 'batch') {
-        const { id, outcomes, newBytes } = event.result;
-        const batch = this.#underWay.get(id);
-        this.#underWay.delete(id);
-        let bytes = 0;
-        outcomes.forEach((outcome, i) => {
-          const task = batch?.tasks[i];
-          if (outcome.is === 'read') bytes += outcome.end - (batch?.segment?.from ?? 0);
-          if (task !== undefined) this.#take(task, outcome, batch?.segment ?? null);
-        });
-        onRead(bytes, newBytes);
+        onRead(this.#takeBatch(event.result), event.result.newBytes);
         this.#lines.drain();
       }
     }
+  }
+
+  /** How much of content was read. */
+  #takeBatch({ id, outcomes }: BatchResult): number {
+    const batch = this.#underWay.get(id);
+    if (batch === undefined) throw new OffsiteError('internal', 'a batch is done that was not given');
+    this.#underWay.delete(id);
+    const { tasks, segment } = batch;
+    let [at, bytes] = [0, 0];
+    for (const outcome of unpackOutcomes(outcomes, (at) => Number(tasks[at]?.found.stat.size))) {
+      if (outcome.is === 'read') bytes += outcome.end - (segment?.from ?? 0);
+      this.#take(tasks[at++] as Task, outcome, segment);
+    }
+    return bytes;
   }
 
   #take(task: Task, outcome: FileOutcome, segment: { file: SegmentedFile; from: number } | null): void {

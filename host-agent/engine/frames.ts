@@ -75,22 +75,32 @@ export class FrameBuilder {
     const { level, source, verifyAll } = this.#options;
     const frame = compressFrame(content, level);
     if (verifyAll || this.#frames++ % SAMPLE === 0) compare(frame, content);
+    const { length: frameLength } = frame;
     const { part, frameOffset } = this.#sink.append(frame, chunks);
-    // The compressor asks for as much memory as the content has, whatever it makes of it.
-    discard(content.length);
+    freeFrame(frame);
     let offset = 0;
     chunks.forEach((chunk, i) => {
       const length = lengths[i] as number;
-      this.#table.locate(chunk, { source, part, frameOffset, frameLength: frame.length, offset, length });
+      this.#table.locate(chunk, { source, part, frameOffset, frameLength, offset, length });
       offset += length;
     });
   }
+}
+
+/**
+ * The compressor asks for as much memory as the content has, whatever it makes of it; the next one gets the same. Small
+ * ones share their memory with others, and are left to the collector.
+ */
+function freeFrame({ buffer, byteOffset }: Buffer): void {
+  if (byteOffset === 0 && buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
+  else discard(buffer.byteLength);
 }
 
 function compare(frame: Buffer, content: Uint8Array): void {
   if (!zstdDecompressSync(frame, { maxOutputLength: content.length }).equals(content)) {
     throw new OffsiteError('internal', 'a frame that was just compressed does not decompress to the same content');
   }
+  discard(content.length);
 }
 
 /** One zstd frame with content size and checksum (RFC 8878, section 3.1.1.1). `level` 1 to 19. */

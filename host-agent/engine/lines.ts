@@ -101,7 +101,8 @@ export class LineQueue {
   #emitDone({ entry, stamp, settled, chunks, before }: Done): void {
     const { listing, state } = this.#ports;
     const { path, type, size = Number(stamp.size) } = entry;
-    const lines = Buffer.from(encodeEntry(chunks === undefined ? entry : { ...entry, ...this.#contentOf(chunks) }));
+    if (chunks !== undefined) this.#addContent(entry, chunks);
+    const lines = Buffer.from(encodeEntry(entry));
     if (before?.lines.equals(lines)) {
       listing.reuse(before);
       state.reuse(before);
@@ -113,16 +114,17 @@ export class LineQueue {
   }
 
   /** Hash and locations; only files of several chunks carry digests in their locations. */
-  #contentOf(chunks: readonly number[]): Pick<Entry, 'hash' | 'locations'> {
+  #addContent(entry: Entry, chunks: readonly number[]): void {
     const table = this.#ports.chunks;
-    const digests = chunks.map((chunk) => table.digest(chunk));
-    const hash = contentHash(digests);
-    if (hash === undefined) return {};
-    const locations = chunks.map((chunk, i) => {
-      const location = table.location(chunk);
-      return chunks.length === 1 ? location : { ...location, digest: digests[i]?.toString('base64') ?? '' };
-    });
-    return { hash, locations };
+    const [only] = chunks;
+    if (only === undefined) return;
+    if (chunks.length === 1) {
+      entry.hash = table.digestText(only);
+      entry.locations = [table.location(only)];
+      return;
+    }
+    entry.hash = contentHash(chunks.map((chunk) => table.digest(chunk)));
+    entry.locations = chunks.map((chunk) => ({ ...table.location(chunk), digest: table.digestText(chunk) }));
   }
 
   #count(

@@ -35,24 +35,26 @@ export class LinkGroups<T extends Member> {
 
   /** A file of one name or of several. */
   add(task: T): void {
+    if (!isLinked(task.found)) {
+      this.#read(task);
+      return;
+    }
     const name = nameOf(task.found);
-    const group = isLinked(task.found) ? this.#groups.get(name) : undefined;
+    const group = this.#groups.get(name);
     if (group !== undefined) {
       group.left--;
       group.waiting.push(task);
       this.#tell(name, group);
       return;
     }
-    if (isLinked(task.found)) {
-      const left = Number(task.found.stat.nlink) - 1;
-      this.#groups.set(name, { leader: task, waiting: [], done: undefined, left });
-    }
+    const left = Number(task.found.stat.nlink) - 1;
+    this.#groups.set(name, { leader: task, waiting: [], done: undefined, left });
     this.#read(task);
   }
 
   /** What a file came to. Other names of one that was not read whole and stable are read for themselves. */
   end(task: T, done: Done): void {
-    const name = nameOf(task.found);
+    const name = isLinked(task.found) ? nameOf(task.found) : '';
     const group = this.#groups.get(name);
     if (group?.leader !== task) {
       this.#fill(task, done);

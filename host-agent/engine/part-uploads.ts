@@ -63,7 +63,7 @@ export class PartUploads {
 
   #describe(chunk: number): PartChunk {
     const { frameOffset, frameLength, offset, length } = this.#table.location(chunk);
-    return [this.#table.digest(chunk).toString('base64'), frameOffset, frameLength, offset, length];
+    return [this.#table.digestText(chunk), frameOffset, frameLength, offset, length];
   }
 }
 

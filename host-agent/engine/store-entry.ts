@@ -32,7 +32,7 @@ export function isUnchanged(found: Found, before: BaseEntry | null, settledBefor
 }
 
 /** A file of several names is looked at closer: the group's first path may be another one now. */
-export const isLinked = ({ stat }: Found): boolean => stat.isFile() && stat.nlink > 1n;
+export const isLinked = ({ stat }: Found): boolean => stat.nlink > 1n && stat.isFile();
 
 export interface Done {
   entry: Entry;

@@ -50,6 +50,10 @@ export const typeOf = ({ mode }: Pick<BigIntStats, 'mode'>): EntryType =>
 /** `seconds.nanoseconds`; the seconds are the floor, so that nanoseconds count forward also before 1970. */
 export function mtimeText(mtimeNs: bigint): string {
   const billion = 1_000_000_000n;
+  if (mtimeNs >= billion) {
+    const digits = String(mtimeNs);
+    return `${digits.slice(0, -9)}.${digits.slice(-9)}`;
+  }
   const nanoseconds = ((mtimeNs % billion) + billion) % billion;
   return `${(mtimeNs - nanoseconds) / billion}.${String(nanoseconds).padStart(9, '0')}`;
 }
@@ -71,10 +75,10 @@ export function entryOf(found: Found, stat: NewerStat, names: Names): Entry {
     mode: Number(stat.mode) & 0o7777,
     uid,
     gid,
-    ...(user === undefined ? {} : { user }),
-    ...(group === undefined ? {} : { group }),
     mtime: mtimeText(stat.mtimeNs),
   };
+  if (user !== undefined) entry.user = user;
+  if (group !== undefined) entry.group = group;
   if (type === 'symlink') entry.target = pathFromBytes(readlinkSync(found.file, { encoding: 'buffer' }));
   if (type === 'char' || type === 'block') entry.device = deviceNumbers(found.stat.rdev);
   if (found.error !== undefined) entry.error = found.error;
