@@ -1,7 +1,8 @@
 /** A thread that reads content, from the outside. */
 
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { type ErrorCode, OffsiteError } from '../../contract/errors.ts';
+import { startThread } from '../../system/thread.ts';
 import type { Batch } from './batch.ts';
 import type { CrewEvent, CrewSettings } from './crew-settings.ts';
 import type { ThreadReply, ThreadSettings, ThreadTask } from './thread-messages.ts';
@@ -20,7 +21,7 @@ export class Thread {
     port1.unref();
     const returns = this.#returns.buffer as unknown as SharedArrayBuffer;
     const workerData: ThreadSettings = { settings, memories, returned: port2, returns };
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData, transferList: [port2] });
+    this.#worker = startThread(new URL('./worker.ts', import.meta.url), workerData, [port2]);
     this.#worker.on('message', (reply: ThreadReply) => this.#take(reply));
     this.#worker.on('error', (error: Error) => onEvent({ is: 'failed', error }));
     this.#worker.on('exit', () => onEvent({ is: 'failed', error: new Error('a worker thread ended too early') }));
