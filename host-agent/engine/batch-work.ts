@@ -7,8 +7,8 @@
  * alone. What the parts throw ends the run.
  */
 
-import type { BigIntStats } from 'node:fs';
-import { type OpenFile, openRegularFile, SourceReadError } from '../source/read-file.ts';
+import { fileStatOf } from '../source/file-stat.ts';
+import { openRegularFile, SourceReadError } from '../source/read-file.ts';
 import { isGone } from '../source/scan.ts';
 import {
   type Batch,
@@ -77,7 +77,7 @@ export class BatchWork {
         chunks,
         end,
         ...(data === undefined ? {} : { data }),
-        ...(isAsSeen ? {} : { stat: otherStat(file) }),
+        ...(isAsSeen ? {} : { stat: fileStatOf(file.stat) }),
         ...(isStable ? {} : { unstable: true }),
       };
     } catch (error) {
@@ -92,9 +92,4 @@ export class BatchWork {
 /** Of two stamps. */
 function isSameFile(one: BigInt64Array, other: BigInt64Array): boolean {
   return one[3] === other[3] && one[4] === other[4];
-}
-
-function otherStat({ stat }: OpenFile) {
-  const { mode, uid, gid, size, mtimeNs, ctimeNs, ino }: BigIntStats = stat;
-  return { mode, uid, gid, size, mtimeNs, ctimeNs, ino };
 }

@@ -3,7 +3,7 @@
  * segment of a big file.
  */
 
-import type { BigIntStats } from 'node:fs';
+import type { FileStat } from '../source/file-stat.ts';
 
 /** A batch is full with so many files, or with so much content. */
 export const BATCH_FILES = 256;
@@ -21,17 +21,6 @@ export interface Batch {
   readonly segment: readonly [number, number] | null;
 }
 
-/** Of a file that is not, or no more, as the scan saw it: what its open handle says. */
-export interface OtherStat {
-  readonly mode: bigint;
-  readonly uid: bigint;
-  readonly gid: bigint;
-  readonly size: bigint;
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
-  readonly ino: bigint;
-}
-
 export interface FileRead {
   readonly is: 'read';
   /** Numbers of the chunks, in order. */
@@ -41,7 +30,7 @@ export interface FileRead {
   /** Data extents of a sparse file. */
   readonly data?: readonly [number, number][];
   /** Absent where the open handle said what the scan saw. */
-  readonly stat?: OtherStat;
+  readonly stat?: FileStat;
   /** It changed while it was read; a file read whole, twice. */
   readonly unstable?: true;
 }
@@ -63,7 +52,7 @@ export interface BatchResult {
 
 /** Size, mtime, ctime, inode and device: what tells whether the open file is the one that the scan saw, as it saw it. */
 export function stampOf(
-  stats: readonly Pick<BigIntStats, 'size' | 'mtimeNs' | 'ctimeNs' | 'ino' | 'dev'>[],
+  stats: readonly Pick<FileStat, 'size' | 'mtimeNs' | 'ctimeNs' | 'ino' | 'dev'>[],
 ): BigInt64Array {
   const stamps = new BigInt64Array(stats.length * STAMP_NUMBERS);
   let at = 0;

@@ -3,8 +3,8 @@
  * crew. Their places in the listing are kept meanwhile.
  */
 
-import { lstatSync } from 'node:fs';
 import { OffsiteError } from '../../contract/errors.ts';
+import { lookAt } from '../source/file-stat.ts';
 import { errnoOf, type Found, isGone, type Unseen } from '../source/scan.ts';
 import type { BaseEntry } from '../state/entry-blocks.ts';
 import {
@@ -127,7 +127,7 @@ export class EntryStore {
 
   #look(found: Found | Unseen, before: BaseEntry | null, slot: Slot, looks: number): void {
     if (found.stat === null) this.#fill(slot, unseenEntry(found, before, this.#ports));
-    else if (found.stat.isFile()) {
+    else if (found.stat.type === 'file') {
       const unchanged = isUnchanged(found, before, this.#ports.settledBefore) ? before : null;
       this.#links.add({ found, before, unchanged, slot, looks });
     } else {
@@ -286,7 +286,7 @@ export class EntryStore {
 /** Null where it is gone. */
 function lstatAgain(found: Found): Found | Unseen | null {
   try {
-    return { ...found, stat: lstatSync(found.file, { bigint: true }) };
+    return { ...found, stat: lookAt(found.file) };
   } catch (cause) {
     const error = errnoOf(cause);
     return isGone(error) ? null : { path: found.path, root: found.root, stat: null, error };

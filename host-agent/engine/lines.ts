@@ -2,7 +2,6 @@
 
 import type { BytePath } from '../../contract/byte-path.ts';
 import { type Entry, type EntryType, encodeEntry } from '../../contract/entry.ts';
-import { typeOf } from '../source/attributes.ts';
 import type { Gates } from '../source/gates.ts';
 import type { Found } from '../source/scan.ts';
 import type { BaseEntry } from '../state/entry-blocks.ts';
@@ -95,7 +94,7 @@ export class LineQueue {
     const { listing, state } = this.#ports;
     listing.reuse(before);
     state.reuse(before);
-    this.#count(before.path, typeOf(found.stat), Number(found.stat.size), { isUnchanged: true, isRead: true });
+    this.#count(before.path, found.stat.type, Number(found.stat.size), { isUnchanged: true, isRead: true });
   }
 
   #emitDone({ entry, stamp, settled, chunks, before }: Done): void {

@@ -47,7 +47,7 @@ export class LinkGroups<T extends Member> {
       this.#tell(name, group);
       return;
     }
-    const left = Number(task.found.stat.nlink) - 1;
+    const left = task.found.stat.nlink - 1;
     this.#groups.set(name, { leader: task, waiting: [], done: undefined, left });
     this.#read(task);
   }

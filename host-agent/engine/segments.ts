@@ -1,6 +1,6 @@
 /** A big file, read in segments by whoever has time, and put together again. */
 
-import type { BigIntStats } from 'node:fs';
+import type { FileStat } from '../source/file-stat.ts';
 import type { Batch, FileOutcome, FileRead } from './batch.ts';
 import { SEGMENT } from './chunker.ts';
 
@@ -8,7 +8,7 @@ import { SEGMENT } from './chunker.ts';
 const MAX_EXTENTS = 100_000;
 
 /** What is to be read of one file: `[from, to]` one after the other. */
-export function* segmentsOf(stat: BigIntStats): Generator<NonNullable<Batch['segment']>> {
+export function* segmentsOf(stat: FileStat): Generator<NonNullable<Batch['segment']>> {
   const size = Number(stat.size);
   for (let from = 0; from < size; from += SEGMENT) yield [from, Math.min(size, from + SEGMENT)];
 }
@@ -18,7 +18,7 @@ export class SegmentedFile {
   readonly #outcomes: (FileOutcome | undefined)[];
   #left: number;
 
-  constructor(stat: BigIntStats) {
+  constructor(stat: FileStat) {
     this.#size = Number(stat.size);
     this.#left = Math.ceil(this.#size / SEGMENT);
     this.#outcomes = Array.from({ length: this.#left }, () => undefined);

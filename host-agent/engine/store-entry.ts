@@ -3,9 +3,9 @@
  * meanwhile or cannot be read. That costs this entry alone and is noted.
  */
 
-import type { BigIntStats } from 'node:fs';
 import type { Entry } from '../../contract/entry.ts';
 import { entryOf, type Names } from '../source/attributes.ts';
+import type { FileStat } from '../source/file-stat.ts';
 import { errnoOf, type Found, isGone, type Unseen } from '../source/scan.ts';
 import type { BaseEntry, Stamp } from '../state/entry-blocks.ts';
 import { entryOfLines } from './base-cursor.ts';
@@ -32,7 +32,7 @@ export function isUnchanged(found: Found, before: BaseEntry | null, settledBefor
 }
 
 /** A file of several names is looked at closer: the group's first path may be another one now. */
-export const isLinked = ({ stat }: Found): boolean => stat.nlink > 1n && stat.isFile();
+export const isLinked = ({ stat }: Found): boolean => stat.nlink > 1 && stat.type === 'file';
 
 export interface Done {
   entry: Entry;
@@ -45,7 +45,7 @@ export interface Done {
   chunks?: readonly number[];
 }
 
-type AnyStat = Pick<BigIntStats, 'size' | 'mtimeNs' | 'ctimeNs' | 'ino'>;
+type AnyStat = Pick<FileStat, 'size' | 'mtimeNs' | 'ctimeNs' | 'ino'>;
 export const stampOfStat = ({ size, mtimeNs, ctimeNs, ino }: AnyStat): Stamp => ({
   size,
   mtimeNs,

@@ -1,8 +1,9 @@
 /** From what lstat says of a file to what a listing says of it. */
 
-import { type BigIntStats, constants, readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { type BytePath, pathFromBytes } from '../../contract/byte-path.ts';
-import type { Entry, EntryType } from '../../contract/entry.ts';
+import type { Entry } from '../../contract/entry.ts';
+import type { FileStat } from './file-stat.ts';
 import type { Found } from './scan.ts';
 
 /** Looks up the names of user and group ids. */
@@ -34,19 +35,6 @@ function readTable(file: string): Map<number, BytePath> {
   return table;
 }
 
-const TYPES: Readonly<Record<number, EntryType>> = {
-  [constants.S_IFREG]: 'file',
-  [constants.S_IFDIR]: 'directory',
-  [constants.S_IFLNK]: 'symlink',
-  [constants.S_IFIFO]: 'fifo',
-  [constants.S_IFSOCK]: 'socket',
-  [constants.S_IFBLK]: 'block',
-};
-
-/** From the mode itself: each of the library's own questions makes new big numbers. */
-export const typeOf = ({ mode }: Pick<BigIntStats, 'mode'>): EntryType =>
-  TYPES[Number(mode) & constants.S_IFMT] ?? 'char';
-
 /** `seconds.nanoseconds`; the seconds are the floor, so that nanoseconds count forward also before 1970. */
 export function mtimeText(mtimeNs: bigint): string {
   const billion = 1_000_000_000n;
@@ -59,20 +47,19 @@ export function mtimeText(mtimeNs: bigint): string {
 }
 
 /** What may be newer than what was found: a file's is taken from its open handle. */
-type NewerStat = Pick<BigIntStats, 'mode' | 'uid' | 'gid' | 'mtimeNs'>;
+type NewerStat = Pick<FileStat, 'mode' | 'uid' | 'gid' | 'mtimeNs'>;
 
 /** The entry without content. */
 export function entryOf(found: Found, stat: NewerStat, names: Names): Entry {
-  const type = typeOf(found.stat);
-  const uid = Number(stat.uid);
-  const gid = Number(stat.gid);
+  const { type } = found.stat;
+  const { mode, uid, gid } = stat;
   const user = names.user(uid);
   const group = names.group(gid);
   const entry: Entry = {
     path: found.path,
     root: found.root,
     type,
-    mode: Number(stat.mode) & 0o7777,
+    mode,
     uid,
     gid,
     mtime: mtimeText(stat.mtimeNs),

@@ -3,9 +3,10 @@
  * end to end. A mount boundary is not crossed where `oneFileSystem` is set, unless a configured path lies beyond it.
  */
 
-import { type BigIntStats, constants, lstatSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { type BytePath, comparePaths, pathForFs, pathFromText } from '../../contract/byte-path.ts';
 import { OffsiteError } from '../../contract/errors.ts';
+import { type FileStat, lookAt } from './file-stat.ts';
 
 export interface Found {
   /** As restored. */
@@ -13,7 +14,7 @@ export interface Found {
   readonly root: '/' | '.stage';
   /** What `node:fs` takes to reach it. */
   readonly file: string | Buffer;
-  readonly stat: BigIntStats;
+  readonly stat: FileStat;
   /** An errno name where a directory could not be listed. */
   readonly error?: string;
 }
@@ -181,7 +182,7 @@ class Walk {
       }
       return null;
     }
-    const isExcluded = root === '/' && options.isExcluded(path, isDirectory(stat));
+    const isExcluded = root === '/' && options.isExcluded(path, stat.type === 'directory');
     if (isExcluded && node === undefined) return null;
     // The mount point itself is an entry; what is mounted there is not.
     const isWanted = folder.isWanted && !isExcluded && !(options.oneFileSystem && stat.dev !== folder.device);
@@ -192,7 +193,7 @@ class Walk {
   #visit(found: Found, at: BytePath, node: Node | undefined, isWanted: boolean, isRoot: boolean): Found | null {
     const { path, root, file, stat } = found;
     const isTop = path === '';
-    if (!isDirectory(stat)) return isTop ? null : found;
+    if (stat.type !== 'directory') return isTop ? null : found;
     const { never } = this.#options;
     if (never.size > 0 && never.has(`${stat.dev}:${stat.ino}`)) return null;
     const listed = isWanted ? listDirectory(file, at, isRoot) : [];
@@ -223,28 +224,25 @@ function withRoots(names: readonly BytePath[], node: Node | undefined): readonly
 }
 
 /** A directory above a root counts as a directory, also where it is a symlink to one. */
-function followedStat(at: BytePath): BigIntStats {
+function followedStat(at: BytePath): FileStat {
   try {
-    return lstatSync(Buffer.from(`${at}/.`, 'latin1'), { bigint: true });
+    return lookAt(Buffer.from(`${at}/.`, 'latin1'));
   } catch (cause) {
     throw new OffsiteError('source-missing', `${at} cannot be read: ${errnoOf(cause)}`, { cause });
   }
 }
 
-function statOfRoot(at: BytePath): BigIntStats {
+function statOfRoot(at: BytePath): FileStat {
   try {
-    return lstatSync(pathForFs(at), { bigint: true });
+    return lookAt(pathForFs(at));
   } catch (cause) {
     throw new OffsiteError('source-missing', `${at} cannot be read: ${errnoOf(cause)}`, { cause });
   }
 }
 
-/** The library's own question makes new big numbers each time it is asked. */
-const isDirectory = ({ mode }: BigIntStats): boolean => (Number(mode) & constants.S_IFMT) === constants.S_IFDIR;
-
-function lstatOrError(file: string | Buffer): BigIntStats | string {
+function lstatOrError(file: string | Buffer): FileStat | string {
   try {
-    return lstatSync(file, { bigint: true });
+    return lookAt(file);
   } catch (error) {
     return errnoOf(error);
   }

@@ -1,7 +1,7 @@
 /** Cases that a review of the agent found, each first seen failing. */
 
 import assert from 'node:assert/strict';
-import { linkSync, lstatSync, mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -20,6 +20,7 @@ import type { PartUploads } from '../../../host-agent/engine/part-uploads.ts';
 import { RunTally } from '../../../host-agent/engine/tally.ts';
 import { Uploads } from '../../../host-agent/engine/uploads.ts';
 import { compileExcludes } from '../../../host-agent/source/exclude.ts';
+import { lookAt } from '../../../host-agent/source/file-stat.ts';
 import { Gates } from '../../../host-agent/source/gates.ts';
 import { HOLE, OpenFile, openRegularFile } from '../../../host-agent/source/read-file.ts';
 import type { Found } from '../../../host-agent/source/scan.ts';
@@ -72,7 +73,7 @@ test('a name of a linked file that is replaced before it is opened does not lend
     path: pathFromText(name),
     root: '/',
     file: join(work, name),
-    stat: lstatSync(join(work, name), { bigint: true }),
+    stat: lookAt(join(work, name)),
   });
   const [first, second] = [foundAt('a'), foundAt('y')];
   writeFileSync(join(work, 'new'), 'another');
