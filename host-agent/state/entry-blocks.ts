@@ -81,8 +81,41 @@ export class BlockBuilder {
     this.#narrow[REST * MAX_ENTRIES + at] = path.length - shared;
     this.#narrow[LINES * MAX_ENTRIES + at] = lines.length;
     this.#settled[at] = settled ? 1 : 0;
-    this.#rests = withRoom(this.#rests, this.#restsLength, path.length - shared);
-    this.#restsLength += this.#rests.write(path.slice(shared), this.#restsLength, 'latin1');
+    this.#addRests(path.slice(shared));
+    this.#addLines(lines);
+  }
+
+  /** Adds what a range holds from its entry `from` on, as much as fits; how many entries those are. */
+  addRange(range: BlockRange, from: number): number {
+    const count = Math.min(range.length - from, MAX_ENTRIES - this.#count);
+    const first = range.entryAt(from);
+    // The beginning of the first path is that of another one here; all behind it is copied as it lies.
+    this.add(first);
+    this.#addColumns(range.block, first.at + 1, count - 1, range.last);
+    return count;
+  }
+
+  #addColumns(block: EntryBlock, from: number, count: number, last: EntryInBlock): void {
+    if (count === 0) return;
+    const to = from + count;
+    const { wide, narrow, settled } = block.columns;
+    for (let i = 0; i < WIDE; i++)
+      this.#wide.set(wide.subarray(i * block.count + from, i * block.count + to), i * MAX_ENTRIES + this.#count);
+    for (let i = 0; i < NARROW; i++)
+      this.#narrow.set(narrow.subarray(i * block.count + from, i * block.count + to), i * MAX_ENTRIES + this.#count);
+    this.#settled.set(settled.subarray(from, to), this.#count);
+    this.#count += count;
+    this.#addRests(block.rests(from, to));
+    this.#addLines(block.lines(from, to));
+    this.#before = last.at === to - 1 ? last.path : block.pathAt(to - 1);
+  }
+
+  #addRests(rests: string): void {
+    this.#rests = withRoom(this.#rests, this.#restsLength, rests.length);
+    this.#restsLength += this.#rests.write(rests, this.#restsLength, 'latin1');
+  }
+
+  #addLines(lines: Buffer): void {
     this.#lines = withRoom(this.#lines, this.#linesLength, lines.length);
     this.#lines.set(lines, this.#linesLength);
     this.#linesLength += lines.length;
@@ -135,8 +168,9 @@ export class EntryBlock {
   readonly #narrow: Uint32Array;
   readonly #settled: Uint8Array;
   readonly #rests: string;
-  /** Where each entry's lines begin; made when they are wanted. */
+  /** Where each entry's lines and rest of the path begin; made when they are wanted. */
   #linesAt: Uint32Array | null = null;
+  #restsAt: Uint32Array | null = null;
   readonly #linesOf: (block: EntryBlock) => Buffer;
 
   /** `first`: the place of its first entry among all; `linesOf` gives its lines, decompressed. */
@@ -182,43 +216,106 @@ export class EntryBlock {
 
   /** The lines of a range of its entries. */
   lines(from: number, to: number): Buffer {
-    if (this.#linesAt === null) {
-      this.#linesAt = new Uint32Array(this.count + 1);
-      for (let i = 0; i < this.count; i++) this.#linesAt[i + 1] = (this.#linesAt[i] as number) + this.narrow(LINES, i);
-    }
+    this.#linesAt ??= this.#sumsOf(LINES);
     return this.#linesOf(this).subarray(this.#linesAt[from], this.#linesAt[to]);
+  }
+
+  /** As they lie here. */
+  get columns(): { wide: BigInt64Array; narrow: Uint32Array; settled: Uint8Array } {
+    return { wide: this.#wide, narrow: this.#narrow, settled: this.#settled };
+  }
+
+  /** What the paths of a range of its entries do not have in common with the one before each. */
+  rests(from: number, to: number): string {
+    this.#restsAt ??= this.#sumsOf(REST);
+    return this.#rests.slice(this.#restsAt[from], this.#restsAt[to]);
+  }
+
+  /** The path of one entry, put together from the beginning of the block. */
+  pathAt(at: number): BytePath {
+    let path = '';
+    for (let i = 0; i <= at; i++) path = path.slice(0, this.narrow(SHARED, i)) + this.rests(i, i + 1);
+    return path as BytePath;
+  }
+
+  #sumsOf(column: number): Uint32Array {
+    const sums = new Uint32Array(this.count + 1);
+    for (let i = 0; i < this.count; i++) sums[i + 1] = (sums[i] as number) + this.narrow(column, i);
+    return sums;
+  }
+}
+
+/** Entries of one block that come one after the other. */
+export class BlockRange {
+  readonly first: EntryInBlock;
+  #last: EntryInBlock;
+
+  constructor(entry: BaseEntry) {
+    if (!(entry instanceof EntryInBlock)) throw new RangeError('an entry of no block');
+    this.first = entry;
+    this.#last = entry;
+  }
+
+  get last(): EntryInBlock {
+    return this.#last;
+  }
+
+  get block(): EntryBlock {
+    return this.first.block;
+  }
+
+  get length(): number {
+    return this.#last.at - this.first.at + 1;
+  }
+
+  /** Its entry of that place in it. */
+  entryAt(place: number): EntryInBlock {
+    const at = this.first.at + place;
+    return place === 0 ? this.first : new EntryInBlock(this.block, at, this.block.pathAt(at));
+  }
+
+  /** True where nothing of the block is missing. */
+  get isWhole(): boolean {
+    return this.length === this.block.count;
+  }
+
+  /** Takes the entry if it is the next one of this block. */
+  takes(entry: BaseEntry): boolean {
+    if (!(entry instanceof EntryInBlock) || entry.block !== this.block || entry.at !== this.#last.at + 1) return false;
+    this.#last = entry;
+    return true;
   }
 }
 
 class EntryInBlock implements BaseEntry {
   readonly path: BytePath;
-  readonly #block: EntryBlock;
-  readonly #at: number;
+  readonly block: EntryBlock;
+  readonly at: number;
 
   constructor(block: EntryBlock, at: number, path: BytePath) {
-    this.#block = block;
-    this.#at = at;
+    this.block = block;
+    this.at = at;
     this.path = path;
   }
   get index(): number {
-    return this.#block.first + this.#at;
+    return this.block.first + this.at;
   }
   get size(): bigint {
-    return this.#block.wide(0, this.#at);
+    return this.block.wide(0, this.at);
   }
   get mtimeNs(): bigint {
-    return this.#block.wide(1, this.#at);
+    return this.block.wide(1, this.at);
   }
   get ctimeNs(): bigint {
-    return this.#block.wide(2, this.#at);
+    return this.block.wide(2, this.at);
   }
   get inode(): bigint {
-    return BigInt.asUintN(64, this.#block.wide(3, this.#at));
+    return BigInt.asUintN(64, this.block.wide(3, this.at));
   }
   get settled(): boolean {
-    return this.#block.isSettled(this.#at);
+    return this.block.isSettled(this.at);
   }
   get lines(): Buffer {
-    return this.#block.lines(this.#at, this.#at + 1);
+    return this.block.lines(this.at, this.at + 1);
   }
 }

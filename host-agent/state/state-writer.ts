@@ -7,7 +7,7 @@ import { closeSync, copyFileSync, fsyncSync, linkSync, openSync, rmSync } from '
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { guarded, HashedFile } from './block-file.ts';
-import { type BaseEntry, BlockBuilder, type BlockSizes, type NewEntry } from './entry-blocks.ts';
+import { type BaseEntry, BlockBuilder, BlockRange, type BlockSizes, type NewEntry } from './entry-blocks.ts';
 import { makeFolder, removeFolder, syncFolder, writeChecked } from './files.ts';
 import { STATE_VERSION, type State, type StateFile, type StateInfo, type StoredListing } from './state.ts';
 
@@ -23,8 +23,11 @@ export class StateWriter {
   #file: HashedFile | null = null;
   readonly #builder = new BlockBuilder();
   readonly #blocks: BlockSizes[] = [];
-  /** Entries of the base that come next as they are; the entries themselves while they are few. */
-  #reused: { from: number; to: number; few: BaseEntry[] | null } = { from: 0, to: 0, few: [] };
+  /**
+   * Entries of the base that come next as they are. Of a whole block, where it is copied from the file, only the number
+   * of its first entry is kept.
+   */
+  #reused: { from: number; to: number; ranges: (BlockRange | number)[] } = { from: 0, to: 0, ranges: [] };
 
   /** `folder`: the run's own; `base`: whose entries may be used again. */
   constructor(folder: string, base: State | null) {
@@ -46,15 +49,18 @@ export class StateWriter {
   /** Adds an entry of the base, as it was. */
   reuse(entry: BaseEntry): void {
     const { index } = entry;
-    const { from, to, few } = this.#reused;
-    if (to !== index || from === index) {
+    if (this.#reused.to !== index || this.#reused.ranges.length === 0) {
       guarded(this.#folder, () => this.#writeReused());
-      this.#reused = { from: index, to: index + 1, few: [entry] };
-      return;
+      this.#reused = { from: index, to: index, ranges: [] };
     }
-    this.#reused.to = index + 1;
-    if (few !== null && few.length >= MAX_FEW) this.#reused.few = null;
-    else few?.push(entry);
+    const reused = this.#reused;
+    const { ranges } = reused;
+    reused.to++;
+    const last = ranges.at(-1);
+    if (last instanceof BlockRange && last.takes(entry)) return;
+    ranges.push(new BlockRange(entry));
+    if (reused.to - reused.from > MAX_FEW)
+      reused.ranges = ranges.map((range) => (range instanceof BlockRange && range.isWhole ? range.first.index : range));
   }
 
   /** Ends the state: durable when it returns. `chunks`: null where the base's are all. Throws `state-unwritable`. */
@@ -87,19 +93,28 @@ export class StateWriter {
   }
 
   #writeReused(): void {
-    const { from, to, few } = this.#reused;
-    this.#reused = { from: 0, to: 0, few: [] };
-    for (const entry of few ?? []) this.#append(entry);
-    if (this.#base === null || few !== null) return;
-    for (const piece of this.#base.stretch(from, to)) {
-      if ('entries' in piece) {
-        for (const entry of piece.entries) this.#append(entry);
-      } else {
-        this.#endBlock();
-        this.#entriesFile().write(piece.bytes);
-        this.#blocks.push(piece.sizes);
-      }
+    const { from, to, ranges } = this.#reused;
+    this.#reused = { from: 0, to: 0, ranges: [] };
+    const isFew = to - from <= MAX_FEW;
+    for (const range of ranges) {
+      if (range instanceof BlockRange && (isFew || !range.isWhole)) this.#appendRange(range);
+      else this.#copyBlock(range instanceof BlockRange ? range.first.index : range);
     }
+  }
+
+  #appendRange(range: BlockRange): void {
+    for (let done = 0; done < range.length; ) {
+      done += this.#builder.addRange(range, done);
+      if (this.#builder.isFull) this.#endBlock();
+    }
+  }
+
+  #copyBlock(first: number): void {
+    const block = this.#base?.rawBlock(first);
+    if (block === undefined) throw new RangeError('a block of no base');
+    this.#endBlock();
+    this.#entriesFile().write(block.bytes);
+    this.#blocks.push(block.sizes);
   }
 
   #append(entry: NewEntry): void {

@@ -155,19 +155,12 @@ export class State {
     }
   }
 
-  /** The blocks that hold some of the entries from `from` to `to`: as they lie in the file where they are whole. */
-  *stretch(from: number, to: number): Generator<{ sizes: BlockSizes; bytes: Buffer } | { entries: BaseEntry[] }> {
-    for (const block of this.#blocks) {
-      const { first, sizes, position } = block;
-      const end = first + sizes[0];
-      if (end <= from || first >= to) continue;
-      if (first >= from && end <= to) {
-        yield { sizes, bytes: readAt(this.#opened(), position, sizes[1] + sizes[2]) };
-      } else {
-        const entries = this.#open(block).entries();
-        yield { entries: entries.slice(Math.max(0, from - first), to - first) };
-      }
-    }
+  /** The block that begins with that entry, as it lies in the file. */
+  rawBlock(first: number): { sizes: BlockSizes; bytes: Buffer } {
+    const block = this.#blocks.find((one) => one.first === first);
+    if (block === undefined) throw new RangeError('no block begins there');
+    const { sizes, position } = block;
+    return { sizes, bytes: readAt(this.#opened(), position, sizes[1] + sizes[2]) };
   }
 
   /** The lines of the entries from `from` to `to`. */
