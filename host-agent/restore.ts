@@ -23,6 +23,7 @@ import { type Accounts, foreignOwners, readAccounts } from './restore/owners.ts'
 import { Placer } from './restore/placer.ts';
 import type { RestorePlan } from './restore/plan.ts';
 import { startPool } from './restore/pool.ts';
+import { Staging } from './restore/staging.ts';
 import { WithoutContent } from './restore/without-content.ts';
 
 export { catFile } from './restore/cat.ts';
@@ -81,11 +82,13 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   };
   const breath = new Breath(signal, onStep);
   const placer = new Placer({ root, overwrite, setOwner });
-  const directories = new Directories(plan, placer, outcome);
-  const existing = new Existing(table, { placer, outcome, breath });
-  const rest = new WithoutContent(table, { placer, outcome, breath });
+  const staging = new Staging(plan, { placer, outcome });
+  outcome.whenSettled((index) => staging.settled(index));
+  const directories = new Directories(plan, { placer, outcome, staging });
+  const existing = new Existing(table, { placer, outcome, staging, breath });
+  const rest = new WithoutContent(table, { placer, outcome, staging, breath });
   const pool = startPool(budget.workers, { root, overwrite, setOwner });
-  const consumer = new ContentRestorer(table, { placer, outcome, pool, onPart });
+  const consumer = new ContentRestorer(table, { placer, outcome, staging, pool, onPart });
   try {
     breath.check();
     directories.makeAll(isNew);

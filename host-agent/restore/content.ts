@@ -13,6 +13,7 @@ import type { Placer } from './placer.ts';
 import type { PlannedPart } from './plan.ts';
 import type { PartPool } from './pool.ts';
 import { type Failure, failureOf } from './report.ts';
+import type { Staging } from './staging.ts';
 
 /** A file that several parts belong to, while it is being written. */
 interface Growing {
@@ -27,12 +28,17 @@ export class ContentRestorer implements PartConsumer {
   readonly #outcome: Outcome;
   readonly #pool: PartPool;
   readonly #onPart: () => void;
+  readonly #staging: Staging;
   readonly #growing = new Map<number, Growing>();
 
-  constructor(table: EntryTable, ports: { placer: Placer; outcome: Outcome; pool: PartPool; onPart: () => void }) {
+  constructor(
+    table: EntryTable,
+    ports: { placer: Placer; outcome: Outcome; staging: Staging; pool: PartPool; onPart: () => void },
+  ) {
     this.#table = table;
     this.#placer = ports.placer;
     this.#outcome = ports.outcome;
+    this.#staging = ports.staging;
     this.#pool = ports.pool;
     this.#onPart = ports.onPart;
   }
@@ -49,11 +55,18 @@ export class ContentRestorer implements PartConsumer {
   async onFetched(wanted: WantedPart, fetched: FetchedPart): Promise<Uint8Array> {
     // Another part may have cost a file meanwhile.
     const chunks = wanted.chunks.filter((chunk) => this.isWanted(chunk) && this.#begin(this.#entryOf(chunk)));
-    const task = partTask(this.#table, { key: wanted.key, chunks, ...fetched }, (entry) => {
-      return this.#growing.get(entry)?.temporary ?? null;
-    });
+    const task = partTask(
+      this.#table,
+      { key: wanted.key, chunks, ...fetched },
+      {
+        temporaryOf: (entry) => this.#growing.get(entry)?.temporary ?? null,
+        placeOf: (directory) => this.#staging.place(directory),
+      },
+    );
     const { entries } = task.files;
+    const end = this.#staging.begin(entries);
     const { failures, notSet, memory } = await this.#pool.run(task);
+    end();
     this.#outcome.notSet.addAll(notSet);
     for (const [file, failure] of failures) this.#fail(entries[file] ?? 0, failure);
     for (const entry of entries) this.#partDone(entry);
@@ -63,7 +76,7 @@ export class ContentRestorer implements PartConsumer {
 
   /** Removes what is not complete. */
   discardAll(): void {
-    for (const [entry, { temporary }] of this.#growing) this.#placer.discard(this.#table.directory(entry), temporary);
+    for (const [entry, { temporary }] of this.#growing) this.#placer.discard(this.#staging.directory(entry), temporary);
     this.#growing.clear();
   }
 
@@ -75,7 +88,9 @@ export class ContentRestorer implements PartConsumer {
     const parts = new Set(table.chunkParts.slice(first, end));
     try {
       const { handle, temporary } = createFile(this.#placer, {
-        directory: table.directory(entry),
+        directory: this.#staging.directory(entry),
+        isHidden: false,
+        name: table.name(entry),
         size: table.sizes[entry] ?? 0,
         extents: table.extents.get(entry) ?? null,
       });
@@ -104,7 +119,7 @@ export class ContentRestorer implements PartConsumer {
   }
 
   #finish(entry: number, temporary: BytePath): void {
-    const directory = this.#table.directory(entry);
+    const directory = this.#staging.directory(entry);
     const handle = this.#placer.reopen(directory, temporary);
     try {
       this.#placer.attributes.setOpen(handle, this.#table.attributes(entry));
@@ -117,7 +132,7 @@ export class ContentRestorer implements PartConsumer {
   #fail(entry: number, failure: Failure): void {
     const growing = this.#growing.get(entry);
     this.#growing.delete(entry);
-    if (growing !== undefined) this.#placer.discard(this.#table.directory(entry), growing.temporary);
+    if (growing !== undefined) this.#placer.discard(this.#staging.directory(entry), growing.temporary);
     this.#outcome.fail(entry, failure);
   }
 

@@ -16,12 +16,12 @@ import {
 import { type BytePath, pathFromBytes } from '../../contract/byte-path.ts';
 import { errno } from '../../system/errno.ts';
 import { O_PATH } from './attributes.ts';
-import { inDirectory } from './directory-handles.ts';
 import { TOP } from './entry-table.ts';
 import type { Outcome } from './outcome.ts';
 import type { Placer } from './placer.ts';
 import type { RestorePlan } from './plan.ts';
 import { type Failure, failureOf } from './report.ts';
+import type { Staging } from './staging.ts';
 import { isLeftOver } from './temporary-names.ts';
 
 const { W_OK, X_OK, O_DIRECTORY, O_NOFOLLOW } = constants;
@@ -30,16 +30,18 @@ export class Directories {
   readonly #plan: RestorePlan;
   readonly #placer: Placer;
   readonly #outcome: Outcome;
+  readonly #staging: Staging;
   /** Directories that this restore has made, so that nothing else can be in them. */
   readonly #made = new Set<number>();
   /** Directories that had to be opened up to be written, with the modes they had. */
   readonly #loosened = new Map<number, number>();
   #umaskIsStrict: boolean | undefined;
 
-  constructor(plan: RestorePlan, placer: Placer, outcome: Outcome) {
+  constructor(plan: RestorePlan, ports: { placer: Placer; outcome: Outcome; staging: Staging }) {
     this.#plan = plan;
-    this.#placer = placer;
-    this.#outcome = outcome;
+    this.#placer = ports.placer;
+    this.#outcome = ports.outcome;
+    this.#staging = ports.staging;
   }
 
   /** True where something may be in the directory that this restore has not put there. */
@@ -63,11 +65,13 @@ export class Directories {
     }
   }
 
-  /** Sets the attributes of all directories, the deepest first: a directory may forbid what it was needed for. */
+  /** Brings all directories to their places and sets their attributes, the deepest first: a directory may forbid what it was needed for. */
   finishAll(): void {
     const { table } = this.#plan;
+    this.#staging.publishAll();
     for (let index = table.length - 1; index >= 0; index--) {
       if (table.types[index] !== 'directory' || this.#outcome.hasFailed(index)) continue;
+      if (this.#staging.place(index).isHidden) continue;
       try {
         this.#finish(index);
         this.#outcome.done(index);
@@ -92,12 +96,13 @@ export class Directories {
     const { table } = this.#plan;
     const parent = table.parents[index] ?? TOP;
     try {
-      const path = this.#placer.handles.at(table.directory(index), table.name(index));
+      const path = this.#placer.handles.at(this.#staging.directory(index), table.name(index));
       if (this.#placer.overwrite && this.mayHold(parent)) removeUnlessDirectory(path);
       try {
         mkdirSync(path, 0o700);
         this.#openUp(path);
         this.#made.add(index);
+        this.#staging.made(index);
         return null;
       } catch (error) {
         if (errno(error) !== 'EEXIST') throw error;
@@ -137,7 +142,7 @@ export class Directories {
       }
     }
     for (const name of readdirSync(opened, { encoding: 'buffer' })) {
-      if (isLeftOver(name.toString('latin1'))) unlinkSync(inDirectory(handle, pathFromBytes(name)));
+      if (isLeftOver(name.toString('latin1'))) this.#placer.discardDirectory(path, pathFromBytes(name));
     }
   }
 }

@@ -4,8 +4,18 @@
  * is ever touched, whatever the target holds and whoever changes it meanwhile.
  */
 
-import { closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
-import { type BytePath, baseName, parentPath, pathForFs } from '../../contract/byte-path.ts';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs';
+import { type BytePath, baseName, joinPath, parentPath, pathForFs, pathFromBytes } from '../../contract/byte-path.ts';
 import { OffsiteError } from '../../contract/errors.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
@@ -31,6 +41,17 @@ export function openTarget(target: string): { handle: number; isNew: boolean } {
 /** A name in an open directory, as `node:fs` takes it. The name is one component. */
 export function inDirectory(handle: number, name: BytePath): string | Buffer {
   return pathForFs(`/proc/self/fd/${handle}/${name}` as BytePath);
+}
+
+/** Removes something in a directory, with all in it; what is not there any more is no error. Links are not followed. */
+export function removeTree(handles: DirectoryHandles, directory: BytePath, name: BytePath): void {
+  const found = lstatSync(handles.at(directory, name), { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isDirectory()) return unlinkSync(handles.at(directory, name));
+  const path = joinPath(directory, name);
+  const inside = readdirSync(`/proc/self/fd/${handles.get(path)}`, { encoding: 'buffer' });
+  for (const one of inside) removeTree(handles, path, pathFromBytes(one));
+  rmdirSync(handles.at(directory, name));
 }
 
 /** Handles of directories under one target, for one thread. A handle is good until the next one is asked for. */

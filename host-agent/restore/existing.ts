@@ -14,6 +14,7 @@ import { eachStretch, holesOf } from './extents.ts';
 import type { Outcome } from './outcome.ts';
 import type { Placer } from './placer.ts';
 import { type Failure, failureOf } from './report.ts';
+import type { Staging } from './staging.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 const STEP = 4 * 2 ** 20;
@@ -22,12 +23,14 @@ export class Existing {
   readonly #table: EntryTable;
   readonly #placer: Placer;
   readonly #outcome: Outcome;
+  readonly #staging: Staging;
   readonly #breath: Breath;
 
-  constructor(table: EntryTable, ports: { placer: Placer; outcome: Outcome; breath: Breath }) {
+  constructor(table: EntryTable, ports: { placer: Placer; outcome: Outcome; staging: Staging; breath: Breath }) {
     this.#table = table;
     this.#placer = ports.placer;
     this.#outcome = ports.outcome;
+    this.#staging = ports.staging;
     this.#breath = ports.breath;
   }
 
@@ -140,7 +143,7 @@ export class Existing {
   }
 
   #path(index: number): string | Buffer {
-    return this.#placer.handles.at(this.#table.directory(index), this.#table.name(index));
+    return this.#placer.handles.at(this.#staging.directory(index), this.#table.name(index));
   }
 }
 

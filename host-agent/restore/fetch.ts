@@ -8,6 +8,7 @@ import type { FetchedPart, RunReader } from '../../repository/run-reader.ts';
 import type { Breath } from './breath.ts';
 import type { Budget } from './budget.ts';
 import { type ChunksByPart, chunksByPart } from './chunks.ts';
+import { inFetchOrder } from './fetch-order.ts';
 import { inOwnBuffer, PartMemory } from './part-memory.ts';
 import type { PlannedPart, RestorePlan } from './plan.ts';
 import type { Failure } from './report.ts';
@@ -94,15 +95,9 @@ function wantedChunks({ order, starts }: ChunksByPart, part: number, consumer: P
   return order.subarray(starts[part], starts[part + 1]).filter((chunk) => consumer.isWanted(chunk));
 }
 
-/**
- * Oldest run first and by number: about the order of the files in the listing. The last few go by what they cost, the
- * dearest first, so that all threads end at about the same time.
- */
+/** The last few go by what they cost, the dearest first, so that all threads end at about the same time. */
 function inOrder(parts: readonly PlannedPart[], { starts }: ChunksByPart): number[] {
-  const indexes = [...parts.keys()].sort((one, other) => {
-    const [a, b] = [parts[one], parts[other]];
-    return a === undefined || b === undefined ? 0 : a.source - b.source || a.number - b.number;
-  });
+  const indexes = inFetchOrder(parts);
   const costOf = (index: number) =>
     (parts[index]?.size ?? 0) + ((starts[index + 1] ?? 0) - (starts[index] ?? 0)) * CHUNK_COST;
   const last = indexes.splice(-LAST_PARTS).sort((one, other) => costOf(other) - costOf(one));

@@ -4,12 +4,16 @@
  */
 
 import type { BytePath } from '../../contract/byte-path.ts';
-import type { Attributes, EntryTable } from './entry-table.ts';
+import { type Attributes, type EntryTable, TOP } from './entry-table.ts';
+
 import type { Extents } from './extents.ts';
+import type { Place } from './staging.ts';
 
 /** A file of which the part holds chunks. */
 export interface FileTask {
   readonly directory: BytePath;
+  /** Nothing in the directory can be seen under its name yet, so that the file is made under its own. */
+  readonly isHidden: boolean;
   readonly name: BytePath;
   readonly size: number;
   readonly extents: Extents;
@@ -22,7 +26,7 @@ export interface FileTask {
 export interface FileTasks {
   /** Entries of the plan. */
   readonly entries: Uint32Array;
-  readonly directories: readonly BytePath[];
+  readonly directories: readonly Place[];
   /** Place in `directories` of each file's. */
   readonly inDirectory: Uint32Array;
   /** Names, with the one character between them that none can hold. */
@@ -37,24 +41,27 @@ export interface FileTasks {
 const NUMBERS = 6;
 const SEPARATOR = '/';
 
-/** `temporaryOf`: the name of a file that further parts belong to. */
-export function fileTasks(
-  table: EntryTable,
-  entries: Uint32Array,
-  temporaryOf: (entry: number) => BytePath | null,
-): FileTasks {
-  const directories: BytePath[] = [];
+/** Where files are made. */
+export interface Naming {
+  /** The temporary name of a file that further parts belong to, else null. */
+  readonly temporaryOf: (entry: number) => BytePath | null;
+  /** Where a directory is, given by its index. */
+  readonly placeOf: (directory: number) => Place;
+}
+
+export function fileTasks(table: EntryTable, entries: Uint32Array, { temporaryOf, placeOf }: Naming): FileTasks {
+  const directories: Place[] = [];
   const inDirectory = new Uint32Array(entries.length);
   const numbers = new Float64Array(entries.length * NUMBERS);
   const names: BytePath[] = [];
   const extents = new Map<number, Extents>();
   const temporaries = new Map<number, BytePath>();
-  const places = new Map<BytePath, number>();
+  const places = new Map<number, number>();
   for (const [file, entry] of entries.entries()) {
-    const directory = table.directory(entry);
+    const directory = table.parents[entry] ?? TOP;
     let place = places.get(directory);
     if (place === undefined) {
-      place = directories.push(directory) - 1;
+      place = directories.push(placeOf(directory)) - 1;
       places.set(directory, place);
     }
     inDirectory[file] = place;
@@ -90,8 +97,11 @@ export class FileTaskReader {
     const { directories, inDirectory, numbers, extents, temporaries } = this.#tasks;
     if (file >= this.count) throw new RangeError(`a part has no file ${file}`);
     const at = file * NUMBERS;
+    const { path = '' as BytePath, isHidden = false } = directories[inDirectory[file] ?? 0] ?? {};
+    const temporary = temporaries.get(file) ?? null;
     const task: FileTask = {
-      directory: directories[inDirectory[file] ?? 0] ?? ('' as BytePath),
+      directory: path,
+      isHidden: isHidden && temporary === null,
       name: this.#names[file] ?? ('' as BytePath),
       size: numbers[at] ?? 0,
       extents: extents.get(file) ?? null,
@@ -102,7 +112,7 @@ export class FileTaskReader {
         seconds: numbers[at + 4] ?? 0,
         nanoseconds: numbers[at + 5] ?? 0,
       },
-      temporary: temporaries.get(file) ?? null,
+      temporary,
     };
     this.#last = { file, task };
     return task;

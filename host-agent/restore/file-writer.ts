@@ -34,7 +34,7 @@ export class FileWriter implements ChunkTarget {
       if (!isLast) return null;
       if (task.temporary === null) this.#placer.attributes.setOpen(handle, task.attributes);
       this.#close(file);
-      if (task.temporary === null) this.#placer.publish(task.directory, temporary, task.name);
+      if (task.temporary === null && !task.isHidden) this.#placer.publish(task.directory, temporary, task.name);
       this.#outputs.delete(file);
       return null;
     } catch (error) {
@@ -82,12 +82,13 @@ export class FileWriter implements ChunkTarget {
   }
 }
 
-/** Makes the file under a temporary name, with its holes. */
+/** Makes the file under a temporary name, or its own where that is hidden, with its holes. */
 export function createFile(
   placer: Placer,
-  task: Pick<FileTask, 'directory' | 'size' | 'extents'>,
+  task: Pick<FileTask, 'directory' | 'isHidden' | 'name' | 'size' | 'extents'>,
 ): { handle: number; temporary: BytePath } {
-  const made = placer.create(task.directory);
+  const { directory, isHidden, name } = task;
+  const made = isHidden ? { handle: placer.createHidden(directory, name), temporary: name } : placer.create(directory);
   if (task.extents === null) return made;
   try {
     ftruncateSync(made.handle, task.size);

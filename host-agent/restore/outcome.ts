@@ -35,11 +35,17 @@ export class Outcome {
   readonly #errors: RestoreError[];
   #files = 0;
   #bytes = 0;
+  #onSettled: (index: number) => void = () => {};
 
   constructor(plan: RestorePlan) {
     this.#plan = plan;
     this.#states = new Uint8Array(plan.table.length);
     this.#errors = [...plan.problems];
+  }
+
+  /** `each` is told of every entry that is settled from now on, whatever becomes of it. */
+  whenSettled(each: (index: number) => void): void {
+    this.#onSettled = each;
   }
 
   isPending(index: number): boolean {
@@ -68,6 +74,19 @@ export class Outcome {
     if (!this.isPending(index)) return;
     this.#states[index] = FAILED;
     this.#errors.push(restoreError(this.#plan.table.path(index), failure));
+    this.#onSettled(index);
+  }
+
+  isDone(index: number): boolean {
+    return this.#states[index] === DONE;
+  }
+
+  /** What was done turned out to be in vain. */
+  revoke(index: number, failure: Failure): void {
+    if (!this.isDone(index)) return;
+    this.#count(index, -1);
+    this.#states[index] = PENDING;
+    this.fail(index, failure);
   }
 
   /** Files and bytes that are complete. */
@@ -101,9 +120,14 @@ export class Outcome {
   #settle(index: number, state: number): void {
     if (!this.isPending(index)) return;
     this.#states[index] = state;
+    if (state !== LEFT_OUT) this.#count(index, 1);
+    this.#onSettled(index);
+  }
+
+  #count(index: number, times: 1 | -1): void {
     const { table } = this.#plan;
-    if (table.types[index] !== 'file' || state === LEFT_OUT) return;
-    this.#files++;
-    if (!table.links.has(index)) this.#bytes += table.sizes[index] ?? 0;
+    if (table.types[index] !== 'file') return;
+    this.#files += times;
+    if (!table.links.has(index)) this.#bytes += times * (table.sizes[index] ?? 0);
   }
 }

@@ -1,15 +1,17 @@
 /** From a fetched part and the chunks wanted of it to the plain data that a thread works on. */
 
-import type { BytePath } from '../../contract/byte-path.ts';
 import type { FetchedPart } from '../../repository/run-reader.ts';
 import { DIGEST_BYTES, type EntryTable } from './entry-table.ts';
-import { fileTasks } from './file-tasks.ts';
+import { fileTasks, type Naming } from './file-tasks.ts';
 import type { PartTask } from './part-work.ts';
 
 export function partTask(
   table: EntryTable,
   part: FetchedPart & { key: string; chunks: Uint32Array },
-  temporaryOf: (entry: number) => BytePath | null = () => null,
+  naming: Naming = {
+    temporaryOf: () => null,
+    placeOf: (directory) => ({ path: table.path(directory), isHidden: false }),
+  },
 ): PartTask {
   const { key, bytes, sha256, sessionKey, chunks } = part;
   const entries: number[] = [];
@@ -41,6 +43,6 @@ export function partTask(
     columns.positions[i] = table.chunkPositions[chunk] ?? 0;
     table.copyDigest(chunk, columns.digests, i * DIGEST_BYTES);
   }
-  const files = fileTasks(table, Uint32Array.from(entries), temporaryOf);
+  const files = fileTasks(table, Uint32Array.from(entries), naming);
   return { key, bytes, sha256, sessionKey: Uint8Array.from(sessionKey.reveal()), chunks: columns, files };
 }

@@ -7,7 +7,7 @@ import { closeSync, constants, linkSync, openSync, renameSync, unlinkSync } from
 import type { BytePath } from '../../contract/byte-path.ts';
 import { errno } from '../../system/errno.ts';
 import { AttributeSetter } from './attributes.ts';
-import { DirectoryHandles } from './directory-handles.ts';
+import { DirectoryHandles, removeTree } from './directory-handles.ts';
 import { NotSetCounts } from './report.ts';
 import { TemporaryNames } from './temporary-names.ts';
 
@@ -38,6 +38,15 @@ export class Placer implements Disposable {
     this.overwrite = options.overwrite;
   }
 
+  temporaryName(): BytePath {
+    return this.#temporary.next();
+  }
+
+  /** Makes an empty file under its own name, in a directory that is hidden, and opens it for writing. EEXIST if it is taken. */
+  createHidden(directory: BytePath, name: BytePath): number {
+    return openSync(this.handles.at(directory, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  }
+
   /** Makes an empty file under a temporary name and opens it for writing. */
   create(directory: BytePath): { handle: number; temporary: BytePath } {
     const temporary = this.#temporary.next();
@@ -50,9 +59,9 @@ export class Placer implements Disposable {
     return openSync(this.handles.at(directory, temporary), O_WRONLY | O_NOFOLLOW);
   }
 
-  /** Gives a complete file its name. EEXIST or EISDIR where the name is taken. */
-  publish(directory: BytePath, temporary: BytePath, name: BytePath): void {
-    const [from, to] = [this.handles.at(directory, temporary), this.handles.at(directory, name)];
+  /** Gives a complete file its name, in another directory where that is given. EEXIST or EISDIR where the name is taken. */
+  publish(directory: BytePath, temporary: BytePath, name: BytePath, into: BytePath = directory): void {
+    const [from, to] = [this.handles.at(directory, temporary), this.handles.at(into, name, directory)];
     if (this.overwrite) {
       renameSync(from, to);
       return;
@@ -103,6 +112,11 @@ export class Placer implements Disposable {
     } catch (error) {
       if (errno(error) === undefined) throw error;
     }
+  }
+
+  /** Removes a directory and all in it, never through a link; one that is not there any more is no error. */
+  discardDirectory(directory: BytePath, temporary: BytePath): void {
+    removeTree(this.handles, directory, temporary);
   }
 
   [Symbol.dispose](): void {

@@ -5,12 +5,13 @@ import { closeSync, constants, linkSync, lstatSync, openSync, readSync, symlinkS
 import { type BytePath, pathForFs } from '../../contract/byte-path.ts';
 import { errno } from '../../system/errno.ts';
 import type { Breath } from './breath.ts';
-import type { EntryTable } from './entry-table.ts';
+import { type EntryTable, TOP } from './entry-table.ts';
 import { DIFFERS, type Existing } from './existing.ts';
 import { createFile } from './file-writer.ts';
 import type { Outcome } from './outcome.ts';
 import type { Placer } from './placer.ts';
 import { type Failure, failureOf, type NotSet } from './report.ts';
+import type { Staging } from './staging.ts';
 
 const { O_RDONLY, O_NOFOLLOW } = constants;
 
@@ -23,12 +24,14 @@ export class WithoutContent {
   readonly #table: EntryTable;
   readonly #placer: Placer;
   readonly #outcome: Outcome;
+  readonly #staging: Staging;
   readonly #breath: Breath;
 
-  constructor(table: EntryTable, ports: { placer: Placer; outcome: Outcome; breath: Breath }) {
+  constructor(table: EntryTable, ports: { placer: Placer; outcome: Outcome; staging: Staging; breath: Breath }) {
     this.#table = table;
     this.#placer = ports.placer;
     this.#outcome = ports.outcome;
+    this.#staging = ports.staging;
     this.#breath = ports.breath;
   }
 
@@ -117,12 +120,13 @@ export class WithoutContent {
   }
 
   #placeEmpty(index: number): void {
-    const directory = this.#directory(index);
+    const { path: directory, isHidden } = this.#staging.place(this.#table.parents[index] ?? TOP);
+    const name = this.#table.name(index);
     const [size, extents] = [this.#table.sizes[index] ?? 0, this.#table.extents.get(index) ?? null];
-    const { handle, temporary } = createFile(this.#placer, { directory, size, extents });
+    const { handle, temporary } = createFile(this.#placer, { directory, isHidden, name, size, extents });
     try {
       this.#placer.attributes.setOpen(handle, this.#table.attributes(index));
-      this.#placer.publish(directory, temporary, this.#table.name(index));
+      if (!isHidden) this.#placer.publish(directory, temporary, name);
     } catch (error) {
       this.#placer.discard(directory, temporary);
       throw error;
@@ -173,6 +177,6 @@ export class WithoutContent {
   }
 
   #directory(index: number): BytePath {
-    return this.#table.directory(index);
+    return this.#staging.directory(index);
   }
 }
