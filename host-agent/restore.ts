@@ -23,12 +23,15 @@ import { type Accounts, foreignOwners, readAccounts } from './restore/owners.ts'
 import { Placer } from './restore/placer.ts';
 import type { RestorePlan } from './restore/plan.ts';
 import { startPool } from './restore/pool.ts';
+import type { ReadyThreads } from './restore/ready-threads.ts';
 import { Staging } from './restore/staging.ts';
 import { WithoutContent } from './restore/without-content.ts';
 
 export { catFile } from './restore/cat.ts';
 export type { RestoreReport } from './restore/outcome.ts';
 export { type PlanSummary, planRestore, type RestorePlan } from './restore/plan.ts';
+
+export { ReadyThreads } from './restore/ready-threads.ts';
 
 export interface RestoreProgress {
   /** Files that are complete and bytes that are there, as far as can be told, of how many. */
@@ -52,6 +55,8 @@ export interface RestoreOptions {
   readonly memory?: number;
   /** Threads; 0 for none besides the present one. Decided by the plan if not given. */
   readonly workers?: number;
+  /** Threads that have been started already; whoever made them ends those that are left. */
+  readonly threads?: ReadyThreads;
   /** This machine's accounts; read from /etc if not given. */
   readonly accounts?: Accounts;
   readonly onProgress?: (progress: RestoreProgress) => void;
@@ -87,7 +92,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const directories = new Directories(plan, { placer, outcome, staging });
   const existing = new Existing(table, { placer, outcome, staging, breath });
   const rest = new WithoutContent(table, { placer, outcome, staging, breath });
-  const pool = startPool(budget.workers, { root, overwrite, setOwner });
+  const pool = startPool(budget.workers, { root, overwrite, setOwner }, options.threads);
   const consumer = new ContentRestorer(table, { placer, outcome, staging, pool, onPart });
   try {
     breath.check();

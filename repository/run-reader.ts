@@ -203,6 +203,17 @@ export class RunReader {
     under: BytePath = '' as BytePath,
     onDamage?: (damage: ListingDamage) => void,
   ): AsyncGenerator<Entry, void, void> {
+    for await (const batch of this.batches(under, onDamage)) yield* batch;
+  }
+
+  /**
+   * The same, as many at once as a piece of the listing has, to be gone through before the next is asked for: waiting for
+   * each by itself would cost as much as reading it.
+   */
+  async *batches(
+    under: BytePath = '' as BytePath,
+    onDamage?: (damage: ListingDamage) => void,
+  ): AsyncGenerator<Iterable<Entry>, void, void> {
     const { listing } = await this.index();
     const decoder = new ListingDecoder(onDamage);
     const chunks = chunksFor(listing, under);
@@ -211,12 +222,9 @@ export class RunReader {
         if (!isDamage(error)) throw error;
         return { from: decodePath(chunk[2]), entries: chunk[3], error };
       });
-      for (const entry of Buffer.isBuffer(piece) ? decoder.decode(piece) : decoder.lost(piece)) {
-        if (isUnder(entry.path, under)) yield entry;
-        else if (comparePaths(entry.path, under) > 0) return;
-      }
+      yield within(under, Buffer.isBuffer(piece) ? decoder.decode(piece) : decoder.lost(piece));
     }
-    for (const entry of decoder.end()) if (isUnder(entry.path, under)) yield entry;
+    yield within(under, decoder.end());
   }
 
   /** The entry of exactly this path; null where there is none. */
@@ -267,5 +275,12 @@ export class RunReader {
     );
     if (Buffer.isBuffer(content)) return content;
     throw content;
+  }
+}
+
+function* within(under: BytePath, entries: Iterable<Entry>): Generator<Entry> {
+  for (const entry of entries) {
+    if (isUnder(entry.path, under)) yield entry;
+    else if (comparePaths(entry.path, under) > 0) return;
   }
 }

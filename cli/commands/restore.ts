@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { pathFromText } from '../../contract/byte-path.ts';
-import { type PlanSummary, planRestore, type RestoreReport, restore } from '../../host-agent/restore.ts';
+import type { Manifest } from '../../contract/manifest.ts';
+import { type PlanSummary, planRestore, ReadyThreads, type RestoreReport, restore } from '../../host-agent/restore.ts';
 import { ManifestReader } from '../../repository/manifests.ts';
 import { RunReader } from '../../repository/run-reader.ts';
 import { isBelieved, selectRun } from '../../repository/select-run.ts';
@@ -52,6 +53,9 @@ async function restoreRun(run: string, paths: string[], options: Options, contex
   if (signed.certification.state === 'uncertified' && isBelieved(signed, believing)) {
     output.warning(`the host key ${signed.signer} is not certified: ${signed.certification.why}`);
   }
+  // Who asks for everything needs the threads; of some paths nobody knows before the plan.
+  const isAll = paths.length === 0 && options.dryRun !== true;
+  await using threads = new ReadyThreads(isAll ? extentOf(signed.manifest) : { parts: 0, bytes: 0 });
   const plan = await planRestore(
     reader,
     paths.map((path) => pathFromText(path)),
@@ -76,11 +80,18 @@ async function restoreRun(run: string, paths: string[], options: Options, contex
     target: options.to,
     overwrite: options.overwrite ?? false,
     signal,
+    threads,
     onProgress: ({ files, bytes, ofBytes }) => progress.update({ files, bytes, expectedBytes: ofBytes }),
   });
   progress.end();
   conclude(report, options.to, monotonicMilliseconds() - began, output);
 }
+
+/** What restoring all of a run comes to at least, or nearly. */
+const extentOf = ({ objects }: Manifest) => ({
+  parts: objects.length,
+  bytes: objects.reduce((sum, [, size]) => sum + size, 0),
+});
 
 const age = ({ started }: PlanSummary, { clock }: Context) =>
   formatDuration(Math.max(0, clock.now().getTime() - Date.parse(started)));

@@ -26,11 +26,17 @@ export interface Budget {
  */
 export function restoreBudget(plan: RestorePlan, memory: number, workers?: number): Budget {
   const largest = plan.parts.reduce((most, part) => Math.max(most, part.size), 0);
-  const { files, fetchBytes, parts } = plan.summary;
-  const isSmall = parts < 2 || (fetchBytes < WORTH_A_THREAD && files < WORTH_A_THREAD_FILES);
-  const wanted = workers ?? (isSmall ? 0 : Math.min(availableParallelism(), MAX_WORKERS, parts));
+  const { parts, fetchBytes, files } = plan.summary;
+  const wanted = workers ?? threadsFor({ parts, fetchBytes, files });
   const affordable = Math.max(1, Math.floor(memory / Math.max(1, largest)));
   // One part at least is on its way while the threads work.
   const count = Math.min(wanted, Math.max(1, affordable - 1));
   return { workers: count, partBytes: largest, fetchBytes: largest * Math.min(affordable, count + AHEAD) };
+}
+
+/** How many threads are worth it for so much; 0 for none besides the present one. */
+export function threadsFor(work: { parts: number; fetchBytes: number; files: number }): number {
+  const { parts, fetchBytes, files } = work;
+  const isSmall = parts < 2 || (fetchBytes < WORTH_A_THREAD && files < WORTH_A_THREAD_FILES);
+  return isSmall ? 0 : Math.min(availableParallelism(), MAX_WORKERS, parts);
 }

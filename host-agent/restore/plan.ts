@@ -16,7 +16,7 @@ import { checkContent } from './content-check.ts';
 import { EntryTable, TOP } from './entry-table.ts';
 import { unsafePath } from './paths.ts';
 import { type Failure, type RestoreError, restoreError } from './report.ts';
-import { type Selected, selectEntries } from './selection.ts';
+import { selectEntries } from './selection.ts';
 
 /** A data part that the restore needs. */
 export interface PlannedPart {
@@ -73,7 +73,7 @@ export async function planRestore(
   const breath = new Breath(signal);
   for await (const selected of selectEntries(reader, paths, (damage) => planner.noteDamage(damage))) {
     breath.check();
-    planner.add(selected);
+    for (const entry of selected.entries) planner.add(entry, selected.isAncestor);
   }
   const parts: PlannedPart[] = [];
   for (const [source, number] of planner.parts) parts.push(await resolvePart(reader, source, number));
@@ -108,7 +108,7 @@ class Planner {
     this.#problem(from, error.code, entries === 1 ? error.message : message);
   }
 
-  add({ entry, isAncestor }: Selected): void {
+  add(entry: Entry, isAncestor: boolean): void {
     const unsafe = unsafePath(entry.path);
     if (unsafe !== null) return this.#problem(entry.path, 'unsafe-path', unsafe);
     if (this.#leaf !== null && isUnder(entry.path, this.#leaf)) {

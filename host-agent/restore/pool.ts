@@ -2,10 +2,10 @@
 
 import type { Worker } from 'node:worker_threads';
 import { breathe } from '../../system/clock.ts';
-import { startThread } from '../../system/thread.ts';
 import type { PartTask } from './part-work.ts';
 import { type PartReply, PartWorker } from './part-worker.ts';
 import type { PlacerOptions } from './placer.ts';
+import { type ReadyThreads, startPartThread } from './ready-threads.ts';
 
 export interface PartPool extends AsyncDisposable {
   /** Settled when every thread has been given something: the present one may turn to other work. */
@@ -17,9 +17,14 @@ export interface PartPool extends AsyncDisposable {
   run(part: PartTask): Promise<PartReply>;
 }
 
-/** `workers` threads, or none but the present one where it is 0. `options`: null to verify without writing. */
-export function startPool(workers: number, options: PlacerOptions | null): PartPool {
-  return workers === 0 ? new InlinePool(options) : new ThreadPool(workers, options);
+/**
+ * `workers` threads, or none but the present one where it is 0. `options`: null to verify without writing. `ready`:
+ * threads that have been started already, of which as many are taken.
+ */
+export function startPool(workers: number, options: PlacerOptions | null, ready?: ReadyThreads): PartPool {
+  if (workers === 0) return new InlinePool(options);
+  const threads = Array.from({ length: workers }, () => new Thread(ready?.take() ?? startPartThread(), options));
+  return new ThreadPool(threads);
 }
 
 class InlinePool implements PartPool {
@@ -48,9 +53,9 @@ class ThreadPool implements PartPool {
   readonly #waiting: ((thread: Thread) => void)[] = [];
   readonly #allBusy = Promise.withResolvers<void>();
 
-  constructor(workers: number, options: PlacerOptions | null) {
-    this.#threads = Array.from({ length: workers }, () => new Thread(options));
-    this.#idle = [...this.#threads];
+  constructor(threads: readonly Thread[]) {
+    this.#threads = threads;
+    this.#idle = [...threads];
     this.busy = this.#allBusy.promise;
   }
 
@@ -82,8 +87,9 @@ class Thread {
   #answer: PromiseWithResolvers<PartReply> | undefined;
   #failure: Error | undefined;
 
-  constructor(options: PlacerOptions | null) {
-    this.#worker = startThread(new URL('./worker.ts', import.meta.url), options);
+  constructor(worker: Worker, options: PlacerOptions | null) {
+    this.#worker = worker;
+    worker.postMessage(options);
     this.#worker.on('message', (reply: PartReply) => this.#answer?.resolve(reply));
     this.#worker.on('error', (error: Error) => this.#fail(error));
     this.#worker.on('exit', () => this.#fail(new Error('a worker thread ended too early')));

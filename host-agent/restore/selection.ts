@@ -8,13 +8,13 @@ import type { RunReader } from '../../repository/run-reader.ts';
 import { ancestorsOf, nestedPaths } from './paths.ts';
 
 export interface Selected {
-  readonly entry: Entry;
-  /** True for a directory that was not asked for and only leads to something that was. */
+  readonly entries: readonly Entry[];
+  /** True for directories that were not asked for and only lead to something that was. */
   readonly isAncestor: boolean;
 }
 
 /**
- * The selected entries in the listing's order; all of them where no path is named. Throws `path-not-found` at the end,
+ * The selected entries in the listing's order, some at a time; all of them where no path is named. Throws `path-not-found` at the end,
  * naming every path that is not in the listing.
  */
 export async function* selectEntries(
@@ -35,12 +35,16 @@ export async function* selectEntries(
       given.add(above);
       // One that cannot be read is made without its attributes.
       const entry = await reader.entry(above, () => {});
-      if (entry !== null) yield { entry, isAncestor: true };
+      if (entry !== null) yield { entries: [entry], isAncestor: true };
     }
     const wanted = new Set(path === '' ? within : [path, ...within]);
-    for await (const entry of reader.entries(path, note)) {
-      if (wanted.size > 0) for (const one of [entry.path, ...ancestorsOf(entry.path)]) wanted.delete(one);
-      yield { entry, isAncestor: false };
+    for await (const batch of reader.batches(path, note)) {
+      const entries = [...batch];
+      for (const entry of entries) {
+        if (wanted.size === 0) break;
+        for (const one of [entry.path, ...ancestorsOf(entry.path)]) wanted.delete(one);
+      }
+      yield { entries, isAncestor: false };
     }
     // Where the listing is damaged they may have been there, and the damage is told anyway.
     if (!damaged) missing.push(...wanted);
