@@ -1,6 +1,6 @@
 /**
  * Bringing things into the target under their names: made under a temporary name in their directory, complete with
- * attributes, then named at once. Without `overwrite` nothing that is there is ever replaced, also by a race.
+ * attributes, then named at once; or in a directory that is hidden as a whole (staging.ts). Without `overwrite` nothing that is there is ever replaced, also by a race.
  */
 
 import { closeSync, constants, linkSync, openSync, renameSync, unlinkSync } from 'node:fs';

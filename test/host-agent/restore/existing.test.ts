@@ -171,6 +171,51 @@ test('what a killed restore left behind is removed, what a running one writes is
   assert.ok(!readdirSync(sandbox.path('d')).includes(dead));
 });
 
+test('a directory that a killed restore left behind is removed with all in it, and no link in it is followed', async () => {
+  using sandbox = new Sandbox();
+  const dead = '.offsite-restore-4194303-12-0123456789abcdef-2';
+  const alive = `.offsite-restore-${process.pid}--0123456789abcdef-1`;
+  mkdirSync(sandbox.path(`${dead}/below`), { recursive: true });
+  mkdirSync(sandbox.path(alive));
+  writeFileSync(sandbox.path(`${dead}/below/half`), 'half');
+  symlinkSync(sandbox.outside, sandbox.path(`${dead}/below/link`));
+  const report = await restored(sandbox);
+  assert.deepEqual(report.errors, []);
+  assert.deepEqual(readdirSync(sandbox.target).sort(), [alive, 'd']);
+  assert.ok(sandbox.isOutsideUntouched);
+});
+
+test('what appears in the place of a directory is kept, and all else of it is restored beside it', async () => {
+  using sandbox = new Sandbox();
+  const made = new SyntheticRun(host);
+  made.directory('d', { mode: 0o750 });
+  for (const name of ['a', 'b', 'c', 'e']) made.file(`d/${name}`, `content of ${name}`, { mode: 0o640 });
+  made.directory('d/sub', { mode: 0o711 });
+  made.file('d/sub/x', 'below');
+  made.symlink('d/sub/y', 'x');
+  const written = await made.write();
+  const racing = faultyStore(host.store);
+  const reader = await host.open(written.run, {
+    ...racing,
+    get: (key, options) => {
+      if (key.startsWith('data/')) writeFileSync(sandbox.path('d/b'), 'faster');
+      return racing.get(key, options);
+    },
+  });
+  const report = await restore({ reader, plan: await planRestore(reader, []), target: sandbox.target });
+  assert.deepEqual(
+    report.errors.map(({ path, code }) => [path, code]),
+    [['d/b', 'target-exists']],
+  );
+  assert.equal(report.files, 4, 'the one that was in vain does not count');
+  assert.equal(sandbox.read('d/b'), 'faster');
+  assert.equal(sandbox.read('d/sub/y'), 'below');
+  assert.equal(lstatSync(sandbox.path('d/a')).nlink, 1);
+  assert.equal(statSync(sandbox.path('d/sub')).mode & 0o7777, 0o711);
+  assert.equal(statSync(sandbox.path('d')).mode & 0o7777, 0o750);
+  assert.deepEqual(readdirSync(sandbox.target), ['d']);
+});
+
 test('an existing file is kept though it appears only while the restore runs', async () => {
   using sandbox = new Sandbox();
   const reader = await host.open(run.run);

@@ -95,6 +95,44 @@ test('killed at several moments, and continued', async () => {
   assert.equal(Object.keys(sandbox.tree()).length, PARTS * 20 + 2, 'nothing is left of the attempts');
 });
 
+test('killed while directories are filled beside their places', async () => {
+  using sandbox = new Sandbox();
+  const made = new SyntheticRun(host);
+  made.directory('near', { mode: 0o755 });
+  for (let part = 0; part < 2; part++) {
+    if (part > 0) made.nextPart();
+    made.directory(`near/${part}`, { mode: 0o755 });
+    for (let i = 0; i < 1500; i++) made.file(`near/${part}/${i}`, `${part} ${i}`);
+  }
+  const { run } = await made.write();
+  const job = { ...(await publish(host, `${sandbox.root}/store`)), run, target: sandbox.target, workers: 2 };
+  // How many files are in the first directory that is hidden, which may move while it is looked at.
+  const hidden = () => {
+    const [name] = readdirSync(sandbox.root).includes('target') ? readdirSync(sandbox.target).sort() : [];
+    const first = `${name}/0`;
+    return name?.startsWith('.offsite') && existsSync(sandbox.path(first))
+      ? readdirSync(sandbox.path(first)).length
+      : 0;
+  };
+  const child = startRestore(job);
+  const ended = new Promise((resolve) => child.on('close', resolve));
+  while (child.exitCode === null && hidden() < 20) await setTimeout(1);
+  child.kill('SIGKILL');
+  await ended;
+  assert.ok(hidden() >= 20, 'it was killed in the middle');
+  assert.deepEqual(
+    Object.keys(sandbox.tree()).filter((name) => !name.startsWith('.')),
+    ['near'],
+    'nothing has its name yet',
+  );
+  const report = await finishRestore(startRestore(job));
+  assert.deepEqual(report.errors, []);
+  assert.equal(report.files, 3000);
+  assert.equal(sandbox.read('near/1/1499'), '1 1499');
+  assert.equal(Object.keys(sandbox.tree()).length, 3003, 'nothing is left of the attempt');
+  assert.equal(statSync(sandbox.path('near')).mode & 0o7777, 0o755);
+});
+
 const namesIn = (sandbox: Sandbox): string[] => {
   const directory = sandbox.path('d');
   return existsSync(directory) ? readdirSync(directory) : [];
