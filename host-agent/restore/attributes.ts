@@ -19,6 +19,7 @@ import {
 import { errno } from '../../system/errno.ts';
 import type { Attributes } from './entry-table.ts';
 import type { NotSetCounts } from './report.ts';
+import type { Owner } from './staging.ts';
 
 /** An open handle that neither reads nor writes: works on FIFOs and devices without waking them. See open(2). */
 export const O_PATH = 0o10000000;
@@ -39,10 +40,16 @@ export class AttributeSetter {
     this.#notSet = notSet;
   }
 
-  /** Sets all of a file or directory that is open. What is refused is counted. */
-  setOpen(handle: number, attributes: Attributes, kind: 'file' | 'directory' = 'file'): void {
-    const owned = this.#own(attributes, (uid, gid) => fchownSync(handle, uid, gid));
-    this.#try('mode', () => fchmodSync(handle, this.#mode(attributes.mode, owned || kind === 'directory')));
+  /** Sets all of a file or directory that is open. What is refused is counted. `owner`: whose it is, if that is known. */
+  setOpen(
+    handle: number,
+    attributes: Attributes,
+    { isDirectory = false, owner = null }: { isDirectory?: boolean; owner?: Owner | null } = {},
+  ): void {
+    const owned = this.#own(attributes, (uid, gid) => {
+      if (owner === null || owner.uid !== uid || owner.gid !== gid) fchownSync(handle, uid, gid);
+    });
+    this.#try('mode', () => fchmodSync(handle, this.#mode(attributes.mode, owned || isDirectory)));
     const time = timeArgument(attributes);
     this.#try('mtime', () => futimesSync(handle, time, time));
   }

@@ -88,7 +88,7 @@ export class Directories {
     const handle = this.#placer.handles.get(table.path(index));
     const isLeftAlone = table.implied.has(index) || (table.ancestors.has(index) && !this.#made.has(index));
     const mode = this.#loosened.get(index);
-    if (!isLeftAlone) this.#placer.attributes.setOpen(handle, table.attributes(index), 'directory');
+    if (!isLeftAlone) this.#placer.attributes.setOpen(handle, table.attributes(index), { isDirectory: true });
     else if (mode !== undefined) fchmodSync(handle, mode);
   }
 

@@ -7,13 +7,15 @@ import type { BytePath } from '../../contract/byte-path.ts';
 import { type Attributes, type EntryTable, TOP } from './entry-table.ts';
 
 import type { Extents } from './extents.ts';
-import type { Place } from './staging.ts';
+import type { Owner, Place } from './staging.ts';
 
 /** A file of which the part holds chunks. */
 export interface FileTask {
   readonly directory: BytePath;
   /** Nothing in the directory can be seen under its name yet, so that the file is made under its own. */
   readonly isHidden: boolean;
+  /** Whose the file is when it is made, if that is known. */
+  readonly owner: Owner | null;
   readonly name: BytePath;
   readonly size: number;
   readonly extents: Extents;
@@ -97,11 +99,12 @@ export class FileTaskReader {
     const { directories, inDirectory, numbers, extents, temporaries } = this.#tasks;
     if (file >= this.count) throw new RangeError(`a part has no file ${file}`);
     const at = file * NUMBERS;
-    const { path = '' as BytePath, isHidden = false } = directories[inDirectory[file] ?? 0] ?? {};
+    const { path = '' as BytePath, isHidden = false, owner = null } = directories[inDirectory[file] ?? 0] ?? {};
     const temporary = temporaries.get(file) ?? null;
     const task: FileTask = {
       directory: path,
       isHidden: isHidden && temporary === null,
+      owner,
       name: this.#names[file] ?? ('' as BytePath),
       size: numbers[at] ?? 0,
       extents: extents.get(file) ?? null,

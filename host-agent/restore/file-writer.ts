@@ -32,7 +32,7 @@ export class FileWriter implements ChunkTarget {
       const { handle, temporary } = this.#open(task, file);
       writeData(handle, bytes, position, task.extents);
       if (!isLast) return null;
-      if (task.temporary === null) this.#placer.attributes.setOpen(handle, task.attributes);
+      if (task.temporary === null) this.#placer.attributes.setOpen(handle, task.attributes, { owner: task.owner });
       this.#close(file);
       if (task.temporary === null && !task.isHidden) this.#placer.publish(task.directory, temporary, task.name);
       this.#outputs.delete(file);

@@ -10,7 +10,7 @@ export function partTask(
   part: FetchedPart & { key: string; chunks: Uint32Array },
   naming: Naming = {
     temporaryOf: () => null,
-    placeOf: (directory) => ({ path: table.path(directory), isHidden: false }),
+    placeOf: (directory) => ({ path: table.path(directory), isHidden: false, owner: null }),
   },
 ): PartTask {
   const { key, bytes, sha256, sessionKey, chunks } = part;

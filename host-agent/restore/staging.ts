@@ -19,7 +19,7 @@ import type { RestorePlan } from './plan.ts';
 import { failureOf } from './report.ts';
 
 /** Parts, in the order of fetching, that a killed restore may have worked on in vain. */
-const MAX_SPAN = 8;
+const MAX_SPAN = 32;
 /** Fewer files are named one by one. */
 const MIN_FILES = 4;
 const NONE = -2;
@@ -29,12 +29,20 @@ export interface Place {
   readonly path: BytePath;
   /** True where nothing in it can be seen under its name yet. */
   readonly isHidden: boolean;
+  /** Whose everything is that is made in it, as far as that is known: owner and group of a hidden directory. */
+  readonly owner: Owner | null;
+}
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 interface Root {
   readonly temporary: BytePath;
   /** Its path at this moment. */
   readonly path: BytePath;
+  readonly owner: Owner;
   /** Files that are still to come. */
   pending: number;
   /** Parts with files of it that a thread works on. */
@@ -65,9 +73,9 @@ export class Staging {
     const index = directory === TOP ? NONE : (this.#rootOf[directory] ?? NONE);
     const root = index === NONE ? undefined : this.#roots.get(index);
     const path = this.#table.path(directory);
-    if (root === undefined) return { path, isHidden: false };
+    if (root === undefined) return { path, isHidden: false, owner: null };
     const below = path.slice(this.#table.path(index).length);
-    return { path: (root.path + below) as BytePath, isHidden: true };
+    return { path: (root.path + below) as BytePath, isHidden: true, owner: root.owner };
   }
 
   /** The path of the directory in which an entry is put now. */
@@ -115,10 +123,17 @@ export class Staging {
     const path = this.#placer.handles.at(directory, temporary);
     mkdirSync(path, 0o700);
     // Where a umask or the file system made it anything else, names are given one by one.
-    if ((lstatSync(path).mode & 0o777) !== 0o700) return this.#placer.discardDirectory(directory, temporary);
+    const { mode, uid, gid } = lstatSync(path);
+    if ((mode & 0o777) !== 0o700) return this.#placer.discardDirectory(directory, temporary);
     this.#rootOf[index] = index;
     const pending = this.#files[index] ?? 0;
-    this.#roots.set(index, { temporary, path: joinPath(directory, temporary), pending, inWork: 0 });
+    this.#roots.set(index, {
+      temporary,
+      path: joinPath(directory, temporary),
+      owner: { uid, gid },
+      pending,
+      inWork: 0,
+    });
   }
 
   #publish(index: number, { temporary }: Root): void {
