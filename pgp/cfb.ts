@@ -15,7 +15,7 @@ import { BLOCK } from './packets.ts';
 /** Pieces of this size stay in the processor's second-level cache, and keep what OpenSSL returns for each small. */
 export const PIECE = 64 * 1024;
 
-/** CFB over a stream of pieces, en- or decrypting in place. */
+/** CFB over a stream of pieces. */
 class Cfb {
   readonly #cipher: Cipheriv;
   /** Y of the last block of the piece before; Y(0) at first. */
@@ -26,11 +26,14 @@ class Cfb {
     this.#mask = mask;
   }
 
-  /** Every piece but the last must be a multiple of 16 bytes, and each must begin at a multiple of 8 in its memory. */
-  update(piece: Uint8Array): void {
+  /**
+   * En- or decrypts the next piece into as many bytes of `into`, by default in its place. Every piece but the last must
+   * be a multiple of 16 bytes, and each must begin at a multiple of 8 in its memory, as `into` must.
+   */
+  update(piece: Uint8Array, into: Uint8Array = piece): void {
     const masks = this.#cipher.update(piece.subarray(0, piece.length - (piece.length % BLOCK)));
-    xorInto(piece.subarray(0, BLOCK), this.#mask);
-    xorInto(piece.subarray(BLOCK), masks);
+    xor(piece.subarray(0, BLOCK), this.#mask, into);
+    xor(piece.subarray(BLOCK), masks, into.subarray(BLOCK));
     if (masks.length > 0) this.#mask.set(masks.subarray(-BLOCK));
     // Left to the collector it costs more than the encryption, and piles up meanwhile.
     free(masks);
@@ -53,24 +56,23 @@ function firstMask(key: Uint8Array): Buffer {
   return createCipheriv('aes-256-ecb', key, null).setAutoPadding(false).update(new Uint8Array(BLOCK));
 }
 
-/** data ^= mask, for as long as data is; both begin at multiples of 8 in their memory, unless data is empty. */
-function xorInto(data: Uint8Array, mask: Uint8Array): void {
+/** into = data ^ mask, for as long as data is; all begin at multiples of 8 in their memory, unless data is empty. */
+function xor(data: Uint8Array, mask: Uint8Array, into: Uint8Array): void {
   const words = data.length >>> 3;
-  if (words > 0) {
-    const to = new BigUint64Array(data.buffer, data.byteOffset, words);
-    xorWords(to, new BigUint64Array(mask.buffer, mask.byteOffset, words), words);
-  }
-  for (let i = words * 8; i < data.length; i++) data[i] = (data[i] as number) ^ (mask[i] as number);
+  if (words > 0) xorWords(wordsOf(data, words), wordsOf(mask, words), wordsOf(into, words));
+  for (let i = words * 8; i < data.length; i++) into[i] = (data[i] as number) ^ (mask[i] as number);
 }
 
+const wordsOf = ({ buffer, byteOffset }: Uint8Array, words: number) => new BigUint64Array(buffer, byteOffset, words);
+
 /** Four at a time: measured at 10 GB/s against 3.5 for 32-bit words; V8 keeps the 64-bit values out of the heap. */
-function xorWords(to: BigUint64Array, from: BigUint64Array, words: number): void {
+function xorWords(data: BigUint64Array, mask: BigUint64Array, into: BigUint64Array): void {
   let i = 0;
-  for (; i + 3 < words; i += 4) {
-    to[i] = (to[i] as bigint) ^ (from[i] as bigint);
-    to[i + 1] = (to[i + 1] as bigint) ^ (from[i + 1] as bigint);
-    to[i + 2] = (to[i + 2] as bigint) ^ (from[i + 2] as bigint);
-    to[i + 3] = (to[i + 3] as bigint) ^ (from[i + 3] as bigint);
+  for (; i + 3 < data.length; i += 4) {
+    into[i] = (data[i] as bigint) ^ (mask[i] as bigint);
+    into[i + 1] = (data[i + 1] as bigint) ^ (mask[i + 1] as bigint);
+    into[i + 2] = (data[i + 2] as bigint) ^ (mask[i + 2] as bigint);
+    into[i + 3] = (data[i + 3] as bigint) ^ (mask[i + 3] as bigint);
   }
-  for (; i < words; i++) to[i] = (to[i] as bigint) ^ (from[i] as bigint);
+  for (; i < data.length; i++) into[i] = (data[i] as bigint) ^ (mask[i] as bigint);
 }

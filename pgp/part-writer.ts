@@ -61,26 +61,26 @@ export class PartWriter {
   }
 
   /**
-   * Makes a part of the `contentLength` bytes at `contentOffset` in `memory`, in whose place it is then; returns it and
-   * its SHA-256 (hex). `random16` must be 16 fresh random bytes for every part. Throws RangeError where the content is
-   * over 512 MiB, the memory is too small, or it does not begin at a multiple of 8.
+   * Makes a part of the `contentLength` bytes at `contentOffset` in `memory`; returns it and its SHA-256 (hex). It lies
+   * in `into`, by default in the same memory; what `memory` holds is lost either way. `random16` must be 16 fresh random
+   * bytes for every part. Throws RangeError where the content is over 512 MiB, one of the memories is too small, or does
+   * not begin at a multiple of 8.
    */
   sealInPlace(
     memory: Uint8Array,
     contentLength: number,
     random16: Uint8Array,
+    into: Uint8Array = memory,
   ): { readonly bytes: Buffer; readonly sha256: string } {
     if (contentLength > MAX_CONTENT) throw new RangeError(`a part holds ${MAX_CONTENT} bytes at most`);
     if (random16.length !== BLOCK) throw new RangeError(`a part needs ${BLOCK} random bytes`);
-    if (memory.length < this.memorySize(contentLength)) throw new RangeError('the memory is too small for the part');
-    if (memory.byteOffset % ALIGNMENT !== 0) throw new RangeError('the memory does not begin at a multiple of 8');
-    const bytes = Buffer.from(memory.buffer, memory.byteOffset + this.#start, this.sealedSize(contentLength));
+    const bytes = this.#partIn(into, contentLength);
     const encryptedAt = this.#packets.length + SEIPD_HEADER;
     bytes.set(this.#packets);
     bytes.set(seipdHeader(contentLength), this.#packets.length);
     const whole = createHash('sha256').update(bytes.subarray(0, encryptedAt));
 
-    const octets = bytes.subarray(encryptedAt);
+    const octets = this.#partIn(memory, contentLength).subarray(encryptedAt);
     octets.set(random16);
     octets.set(random16.subarray(BLOCK - 2), BLOCK);
     octets.set(literalHeader(contentLength), PREFIX);
@@ -95,10 +95,17 @@ export class PartWriter {
       if (start < hashed) mdc.update(octets.subarray(start, Math.min(end, hashed)));
       // All of it is hashed now, and the digest takes its place behind.
       if (start < hashed && end >= hashed) octets.set(mdc.digest(), hashed);
-      const piece = octets.subarray(start, end);
-      cipher.update(piece);
-      whole.update(piece);
+      const sealed = bytes.subarray(encryptedAt + start, encryptedAt + end);
+      cipher.update(octets.subarray(start, end), sealed);
+      whole.update(sealed);
     }
     return { bytes, sha256: whole.digest('hex') };
+  }
+
+  /** Where a part with so much content lies in a memory. */
+  #partIn(memory: Uint8Array, contentLength: number): Buffer {
+    if (memory.length < this.memorySize(contentLength)) throw new RangeError('the memory is too small for the part');
+    if (memory.byteOffset % ALIGNMENT !== 0) throw new RangeError('the memory does not begin at a multiple of 8');
+    return Buffer.from(memory.buffer, memory.byteOffset + this.#start, this.sealedSize(contentLength));
   }
 }

@@ -110,7 +110,7 @@ export class Crew implements AsyncDisposable {
   #present(settings: CrewSettings): BatchWork {
     this.#own ??= new BatchWork(settings, {
       ...workPorts(settings),
-      takeMemory: (size) => Buffer.allocUnsafeSlow(size),
+      takeMemory: () => null,
       onSealed: (part) => this.#add({ is: 'part', part, release: () => undefined }),
     });
     return this.#own;

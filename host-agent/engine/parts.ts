@@ -45,12 +45,12 @@ export class Sealer {
     return this.#writer.memorySize(length);
   }
 
-  /** Seals what lies at `contentOffset` in the memory, in its place. */
-  sealInPlace(memory: Buffer, length: number): { bytes: Buffer; sha256: string } {
+  /** Seals what lies at `contentOffset` in the memory; the part then lies in `into`, by default in its place. */
+  sealInPlace(memory: Buffer, length: number, into: Buffer = memory): { bytes: Buffer; sha256: string } {
     const isChecked = this.#verifyAll || this.#sealed++ % SAMPLE === 0;
     const content = memory.subarray(this.contentOffset, this.contentOffset + length);
     const digest = isChecked ? hash('sha256', content) : null;
-    const sealed = this.#writer.sealInPlace(memory, length, secureRandom(16));
+    const sealed = this.#writer.sealInPlace(memory, length, secureRandom(16), into);
     if (digest !== null && contentDigest(sealed.bytes, this.#key) !== digest) {
       throw new OffsiteError('internal', 'a part that was just sealed does not open to the same content');
     }
@@ -71,17 +71,21 @@ export interface PartPorts {
   drawNumber(): number;
   /** How large the content of this part may get. */
   partSizeOf(number: number): number;
-  /** Memory of at least `size` bytes; waits for it where that is how memory is bounded. */
-  takeMemory(size: number): Buffer;
+  /**
+   * Memory of at least `size` bytes into which a part is sealed; waits for it where that is how memory is bounded. Null
+   * where the part may keep the memory in which it was gathered.
+   */
+  takeMemory(size: number): Buffer | null;
   /** Receives each sealed part. Its memory is not used any more. */
   onSealed(part: SealedPart): void;
 }
 
-/** Gathers frames in the memory in which they are then sealed. */
+/** Gathers frames in memory of its own, out of which or in which they are then sealed. */
 export class PartAssembler implements FrameSink {
   readonly #ports: PartPorts;
   readonly #contentOffset: number;
-  #memory: Buffer | null = null;
+  #memory: Buffer = Buffer.alloc(0);
+  #isOpen = false;
   #partSize = 0;
   #used = 0;
   #number = -1;
@@ -94,9 +98,9 @@ export class PartAssembler implements FrameSink {
 
   append(frame: Buffer, chunks: readonly number[]): { part: number; frameOffset: number } {
     if (this.#used > 0 && this.#used + frame.length > this.#partSize) this.flush();
-    const memory = this.#memory ?? this.#begin(frame.length);
+    if (!this.#isOpen) this.#begin(frame.length);
     const frameOffset = this.#used;
-    memory.set(frame, this.#contentOffset + frameOffset);
+    this.#memory.set(frame, this.#contentOffset + frameOffset);
     this.#used += frame.length;
     for (const chunk of chunks) this.#chunks.push(chunk);
     return { part: this.#number, frameOffset };
@@ -104,16 +108,18 @@ export class PartAssembler implements FrameSink {
 
   /** Seals what is there. */
   flush(): void {
-    if (this.#memory === null) return;
+    if (!this.#isOpen) return;
     const [memory, chunks] = [this.#memory, this.#chunks];
-    const sealed = this.#ports.sealer.sealInPlace(memory, this.#used);
-    this.#memory = null;
+    const into = this.#ports.takeMemory(memory.length);
+    const sealed = this.#ports.sealer.sealInPlace(memory, this.#used, into ?? memory);
+    if (into === null) this.#memory = Buffer.alloc(0);
+    this.#isOpen = false;
     this.#chunks = [];
     this.#used = 0;
     this.#ports.onSealed({ number: this.#number, ...sealed, chunks });
   }
 
-  #begin(firstFrame: number): Buffer {
+  #begin(firstFrame: number): void {
     this.#number = this.#ports.drawNumber();
     if (this.#number >= MAX_NUMBER) {
       throw new OffsiteError(
@@ -122,7 +128,8 @@ export class PartAssembler implements FrameSink {
       );
     }
     this.#partSize = this.#ports.partSizeOf(this.#number);
-    this.#memory = this.#ports.takeMemory(this.#ports.sealer.memorySize(Math.max(this.#partSize, firstFrame)));
-    return this.#memory;
+    const needed = this.#ports.sealer.memorySize(Math.max(this.#partSize, firstFrame));
+    if (this.#memory.length < needed) this.#memory = Buffer.allocUnsafeSlow(needed);
+    this.#isOpen = true;
   }
 }

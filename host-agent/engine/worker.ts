@@ -14,7 +14,7 @@ let made = 0;
 
 const reply = (one: ThreadReply) => parentPort?.postMessage(one);
 
-/** Memory for a part; waits until some has come back where no more may be made. */
+/** Memory that a part is sealed into; waits until some has come back where no more may be made. */
 function takeMemory(size: number): Buffer {
   for (;;) {
     const before = Atomics.load(returnCount, 0);
@@ -25,7 +25,8 @@ function takeMemory(size: number): Buffer {
     if (memory !== undefined && memory.length >= size) return memory;
     // Parts grow as their number does; memory that is too small now makes room for a larger one.
     if (memory !== undefined) made--;
-    if (made < memories) {
+    // One more is where the next part is gathered: copying into shared memory is slow, and sealing into it is not.
+    if (made < memories - 1) {
       made++;
       // Shared, not handed over: what a thread is handed counts as its garbage to come, and it collected for every part.
       return Buffer.from(new SharedArrayBuffer(size));
