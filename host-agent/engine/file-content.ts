@@ -38,16 +38,13 @@ export class FileContentReader {
     const chunks: number[] = [];
     let [start, end, inSegment, atEnd] = [0, 0, 0, false];
     for (;;) {
-      const limit = Math.min(end, start + SEGMENT - inSegment);
-      const length = this.#chunker.cut(start, limit);
-      // It ends where the window does, for want of more.
-      if (!atEnd && start + length === end && length < MAX_CHUNK) {
+      if (!atEnd && end - start < MAX_CHUNK) {
         window.copyWithin(0, start, end);
         [end, start] = [end - start, 0];
         [end, atEnd] = this.#fill(file, end);
-        continue;
       }
       if (start === end) break;
+      const length = this.#chunker.cut(start, Math.min(end, start + SEGMENT - inSegment));
       chunks.push(this.#sink.put(window.subarray(start, start + length)));
       start += length;
       inSegment = (inSegment + length) % SEGMENT;
