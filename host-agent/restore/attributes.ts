@@ -19,7 +19,6 @@ import {
 import { errno } from '../../system/errno.ts';
 import type { Attributes } from './entry-table.ts';
 import type { NotSetCounts } from './report.ts';
-import type { Owner } from './staging.ts';
 
 /** An open handle that neither reads nor writes: works on FIFOs and devices without waking them. See open(2). */
 export const O_PATH = 0o10000000;
@@ -29,6 +28,12 @@ const NO_ID = 2 ** 32 - 1;
 
 /** What the caller's rights, or the file system of the target, do not allow. */
 const REFUSED = new Set(['EPERM', 'EACCES', 'EINVAL', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EOVERFLOW']);
+
+/** Whose something is. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
 
 export class AttributeSetter {
   readonly #setOwner: boolean;

@@ -4,10 +4,10 @@
  */
 
 import type { BytePath } from '../../contract/byte-path.ts';
+import type { Owner } from './attributes.ts';
 import { type Attributes, type EntryTable, TOP } from './entry-table.ts';
-
 import type { Extents } from './extents.ts';
-import type { Owner, Place } from './staging.ts';
+import type { Place } from './staging.ts';
 
 /** A file of which the part holds chunks. */
 export interface FileTask {

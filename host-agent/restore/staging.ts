@@ -11,6 +11,7 @@
 
 import { lstatSync, mkdirSync, renameSync } from 'node:fs';
 import { type BytePath, joinPath } from '../../contract/byte-path.ts';
+import type { Owner } from './attributes.ts';
 import { type EntryTable, TOP } from './entry-table.ts';
 import { inFetchOrder } from './fetch-order.ts';
 import type { Outcome } from './outcome.ts';
@@ -31,11 +32,6 @@ export interface Place {
   readonly isHidden: boolean;
   /** Whose everything is that is made in it, as far as that is known: owner and group of a hidden directory. */
   readonly owner: Owner | null;
-}
-
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
 }
 
 interface Root {
