@@ -47,6 +47,10 @@ export class LineQueue {
 
   /** An unchanged entry: the base's lines as they are. */
   reuse(found: Found, before: BaseEntry): void {
+    if (this.isEmpty) {
+      this.#emitReused(found, before);
+      return;
+    }
     this.#waiting.push({ found, before });
     this.drain();
   }
@@ -75,7 +79,7 @@ export class LineQueue {
   /** Lets go of all that can leave. */
   drain(): void {
     for (let next = this.#waiting[this.#gone]; next !== undefined; next = this.#waiting[this.#gone]) {
-      if ('before' in next) this.#emitReused(next);
+      if ('before' in next) this.#emitReused(next.found, next.before);
       else if (next.done === undefined || !this.#isLocated(next.done)) break;
       else if (next.done !== null) this.#emitDone(next.done);
       this.#gone++;
@@ -90,7 +94,7 @@ export class LineQueue {
     return done?.chunks?.every((chunk) => this.#ports.chunks.isLocated(chunk)) !== false;
   }
 
-  #emitReused({ found, before }: Reused): void {
+  #emitReused(found: Found, before: BaseEntry): void {
     const { listing, state } = this.#ports;
     listing.reuse(before);
     state.reuse(before);
