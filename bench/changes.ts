@@ -8,13 +8,18 @@ const BLOCK = 64 * 1024;
 /** Files above it change in places, smaller ones as a whole. */
 const LARGE = 16 << 20;
 
-/** All regular files below `folder`, in order of their paths. */
+/** All regular files below `folder`, in order of their paths. Links are not followed: they may lead out of it. */
 export function filesBelow(folder: string): string[] {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
+  const files: string[] = [];
+  const folders = [folder];
+  for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
+    for (const entry of readdirSync(at, { withFileTypes: true })) {
+      const path = join(at, entry.name);
+      if (entry.isDirectory()) folders.push(path);
+      else if (entry.isFile()) files.push(path);
+    }
+  }
+  return files.sort();
 }
 
 /** The size of all of them together. */
