@@ -23,6 +23,8 @@ import { assertHash, decompressFrame, fetchObject, fetchUnhashed, isDamage } fro
 
 /** Decrypted listing parts kept at hand. */
 const LISTING_CACHE_BYTES = 96 * 2 ** 20;
+/** Decompressed frames of the listing kept at hand: its pieces lie in turn in the parts of a few runs. */
+const LISTING_FRAMES = 12;
 
 /**
  * The manifest of one of a run's sources: its own, or another one, which must have the very hash that the run names.
@@ -60,7 +62,8 @@ export class RunReader {
   readonly #sessionKeys = new Map<string, Promise<SessionKey>>();
   readonly #numbers = new WeakMap<Manifest, Map<string, ObjectLine>>();
   readonly #listingParts = new BoundedCache<Buffer | OffsiteError>(LISTING_CACHE_BYTES);
-  #lastFrame: { name: string; content: Buffer } | undefined;
+  /** The last one of each source, the one used last at the end. */
+  readonly #frames = new Map<number, { name: string; content: Buffer }>();
   #index: Promise<RunIndex> | undefined;
 
   constructor(ports: { store: ObjectStore; manifests: ManifestReader; key: PrivateKey }, signed: SignedManifest) {
@@ -237,15 +240,21 @@ export class RunReader {
     return bytes;
   }
 
-  /** Chunks that share a frame mostly follow each other, so the last frame is kept. */
+  /** Pieces of one source that share a frame mostly follow each other, so the last frame of each is kept. */
   async #listingFrame(source: number, part: number, offset: number, length: number): Promise<Buffer> {
-    const name = `${source} ${part} ${offset} ${length}`;
-    if (this.#lastFrame?.name !== name) {
+    const name = `${part} ${offset} ${length}`;
+    let frame = this.#frames.get(source);
+    if (frame?.name !== name) {
       const frames = await this.#listingPart(source, part);
-      const content = decompressFrame(frames.subarray(offset, offset + length), `listing part ${part}`);
-      this.#lastFrame = { name, content };
+      frame = { name, content: decompressFrame(frames.subarray(offset, offset + length), `listing part ${part}`) };
     }
-    return this.#lastFrame.content;
+    this.#frames.delete(source);
+    this.#frames.set(source, frame);
+    for (const oldest of this.#frames.keys()) {
+      if (this.#frames.size <= LISTING_FRAMES) break;
+      this.#frames.delete(oldest);
+    }
+    return frame.content;
   }
 
   /** The part of the next piece is fetched while this piece is read. */
