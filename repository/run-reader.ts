@@ -23,8 +23,11 @@ import { assertHash, decompressFrame, fetchObject, fetchUnhashed, isDamage } fro
 
 /** Decrypted listing parts kept at hand. */
 const LISTING_CACHE_BYTES = 96 * 2 ** 20;
-/** Decompressed frames of the listing kept at hand: its pieces lie in turn in the parts of a few runs. */
-const LISTING_FRAMES = 12;
+/**
+ * Of decompressed frames of the listing so much is kept at hand, and the last one at least: its pieces lie in turn in the
+ * parts of a few runs, in frames of 256 KiB.
+ */
+const LISTING_FRAMES_BYTES = 4 * 2 ** 20;
 
 /**
  * The manifest of one of a run's sources: its own, or another one, which must have the very hash that the run names.
@@ -249,11 +252,14 @@ export class RunReader {
       frame = { name, content: decompressFrame(frames.subarray(offset, offset + length), `listing part ${part}`) };
     }
     this.#frames.delete(source);
-    this.#frames.set(source, frame);
-    for (const oldest of this.#frames.keys()) {
-      if (this.#frames.size <= LISTING_FRAMES) break;
+    let kept = 0;
+    for (const { content } of this.#frames.values()) kept += content.length;
+    for (const [oldest, { content }] of this.#frames) {
+      if (kept + frame.content.length <= LISTING_FRAMES_BYTES) break;
       this.#frames.delete(oldest);
+      kept -= content.length;
     }
+    this.#frames.set(source, frame);
     return frame.content;
   }
 

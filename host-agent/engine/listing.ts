@@ -19,8 +19,15 @@ import { DedupTable, digestOf } from './dedup.ts';
 import { compressFrame } from './frames.ts';
 import { type BaseListing, ListingUnits, type Unit } from './listing-units.ts';
 
-const MIN_LISTING_CHUNK = 4 * 2 ** 10;
-const AVERAGE_LISTING_CHUNK = 16 * 2 ** 10;
+/**
+ * Chunks have 13 KiB on average, and most of them nearly that: a changed line costs the chunk that it lies in, and lies in
+ * a long one more likely than in a short one. From the least size on they end in so many bytes on average; from the normal
+ * one on soon.
+ */
+const MIN_LISTING_CHUNK = 6 * 2 ** 10;
+const NORMAL_LISTING_CHUNK = 12 * 2 ** 10;
+const BYTES_TO_END = 14 * 2 ** 10;
+const BYTES_TO_LATE_END = 3 * 2 ** 10;
 const MAX_LISTING_CHUNK = 64 * 2 ** 10;
 /**
  * Chunks to be taken over are held back until it is sure that this run stores a listing part: a run in which nothing
@@ -30,7 +37,7 @@ const MAX_LISTING_CHUNK = 64 * 2 ** 10;
 const MAX_HELD_BYTES = 16 * 2 ** 20;
 
 /** In the parts of so many incrementals a listing lies at most, */
-const MOST_SOURCES = 8;
+const MOST_SOURCES = 5;
 /** and where more bytes of it than this are theirs, in those of so many: who reads it has a part of each at hand. */
 const MANY_BYTES = 128 * 2 ** 20;
 const MOST_LARGE_SOURCES = 2;
@@ -165,7 +172,7 @@ export class ListingWriter {
     }
     this.#buffer.set(line, this.#used);
     this.#used += line.length;
-    if (this.#used >= MIN_LISTING_CHUNK && endsChunk(line)) this.#cut();
+    if (endsChunk(line, this.#used)) this.#cut();
   }
 
   #cut(): void {
@@ -220,13 +227,18 @@ const toLocation = ([source, part, frameOffset, frameLength, offset, length]: Li
   length,
 });
 
-/** Content-defined: a line ends its chunk with a likelihood that grows with its length, and depends on nothing else. */
-function endsChunk(line: Uint8Array): boolean {
+/**
+ * Content-defined: a line ends its chunk, of `used` bytes with it, with a likelihood that grows with its length; what lies
+ * before the chunk has no part in it.
+ */
+function endsChunk(line: Uint8Array, used: number): boolean {
+  if (used < MIN_LISTING_CHUNK) return false;
   let hash = 0x811c9dc5;
   for (const byte of line) hash = Math.imul(hash ^ byte, 0x01000193);
   // FNV-1a leaves the high bits of short inputs poor; one round of mixing mends it.
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  return (hash >>> 0) / 2 ** 32 < line.length / (AVERAGE_LISTING_CHUNK - MIN_LISTING_CHUNK);
+  const expected = used < NORMAL_LISTING_CHUNK ? BYTES_TO_END : BYTES_TO_LATE_END;
+  return (hash >>> 0) / 2 ** 32 < line.length / expected;
 }
 
 /** Which sources' chunks a run that stores a listing part takes over: see above. The full's (source 0) never. */
