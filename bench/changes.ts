@@ -8,13 +8,18 @@ const BLOCK = 64 * 1024;
 /** Files above it change in places, smaller ones as a whole. */
 const LARGE = 16 << 20;
 
-/** All regular files below `folder`, in order of their paths. */
+/** All regular files below `folder`, in order of their paths. Links are not followed: they may lead out of it. */
 export function filesBelow(folder: string): string[] {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
+  const files: string[] = [];
+  const folders = [folder];
+  for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
+    for (const entry of readdirSync(at, { withFileTypes: true })) {
+      const path = join(at, entry.name);
+      if (entry.isDirectory()) folders.push(path);
+      else if (entry.isFile()) files.push(path);
+    }
+  }
+  return files.sort();
 }
 
 /** The size of all of them together. */
@@ -27,15 +32,15 @@ export function touchAll(files: readonly string[], when: Date): void {
   for (const file of files) utimesSync(file, when, when);
 }
 
-/** One file in a hundred is written anew, and of large files one block in a hundred. */
-export function changeOnePercent(files: readonly string[], seed: string): void {
+/** One file in so many (100: 1 %) is written anew, and of large files one block in so many. */
+export function changePart(files: readonly string[], oneIn: number, seed: string): void {
   const stream = new Stream(seed);
   for (const file of files) {
     const { size } = statSync(file);
     if (size >= LARGE) {
       const descriptor = openSync(file, 'r+');
       // In runs of sixteen blocks, as the pages of a table that was worked on.
-      for (let left = Math.ceil(size / BLOCK / 100 / 16); left > 0; left--)
+      for (let left = Math.ceil(size / BLOCK / oneIn / 16); left > 0; left--)
         writeSync(
           descriptor,
           stream.bytes(BLOCK * 16),
@@ -44,7 +49,7 @@ export function changeOnePercent(files: readonly string[], seed: string): void {
           stream.below(Math.floor(size / BLOCK) - 16) * BLOCK,
         );
       closeSync(descriptor);
-    } else if (stream.below(100) === 0) {
+    } else if (stream.below(oneIn) === 0) {
       const descriptor = openSync(file, 'w');
       writeSync(descriptor, stream.bytes(Math.max(1, size)));
       closeSync(descriptor);

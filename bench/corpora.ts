@@ -4,6 +4,7 @@
  * - `tree`: 47,000 small files in 7,000 directories, as below /usr/share: text of words for the most part, some that no
  *   longer compresses, some twice.
  * - `big`: 1 GiB that does not compress and 1 GiB of an SQL dump.
+ * - `dump-N`: one SQL dump of N GiB.
  */
 
 import { createCipheriv, createHash } from 'node:crypto';
@@ -20,6 +21,13 @@ export interface Size {
 const FULL_SIZE: Size = { files: 47_000, bigBytes: 1 << 30 };
 const PIECE = 1 << 20;
 
+/** Whether it is one of those; else it is a directory. */
+export function isBuiltIn(corpus: string): boolean {
+  return corpus === 'tree' || corpus === 'big' || gigabytesOf(corpus) > 0;
+}
+
+const gigabytesOf = (corpus: string): number => Number(/^dump-(\d+)$/.exec(corpus)?.[1] ?? 0);
+
 /** Makes the corpus in `folder`, unless it is there from an earlier call. */
 export function makeCorpus(corpus: string, folder: string, size: Size = FULL_SIZE): string {
   const source = join(folder, 'source');
@@ -28,6 +36,7 @@ export function makeCorpus(corpus: string, folder: string, size: Size = FULL_SIZ
   mkdirSync(folder, { recursive: true });
   if (corpus === 'tree') makeTree(source, size.files);
   else if (corpus === 'big') makeBig(source, size.bigBytes);
+  else if (isBuiltIn(corpus)) makeDump(source, gigabytesOf(corpus) * 2 ** 30, new Stream(corpus));
   else run({ words: ['cp', '-a', corpus, source] });
   // A backup may look again at what changed in the second before it: nobody's first one shall be in that second.
   run({ words: ['sleep', '3'] });
@@ -103,6 +112,11 @@ function makeBig(source: string, bytes: number): void {
   mkdirSync(source, { recursive: true });
   const stream = new Stream('big');
   writeInPieces(join(source, 'incompressible.bin'), bytes, () => stream.bytes(PIECE));
+  makeDump(source, bytes, stream);
+}
+
+function makeDump(source: string, bytes: number, stream: Stream): void {
+  mkdirSync(source, { recursive: true });
   const words = vocabulary(stream);
   let id = 0;
   writeInPieces(join(source, 'dump.sql'), bytes, () => {

@@ -1,10 +1,10 @@
 /** Medians, and how ours stand beside the peers. */
 
 import type { Contender } from './contender.ts';
-import { CASES, type Case, type Result } from './round.ts';
+import type { Result } from './seat.ts';
 
 export interface Row {
-  readonly case: Case;
+  readonly case: string;
   readonly contender: string;
   readonly setting: Contender['setting'];
   /** Medians over the rounds: seconds, and bytes. */
@@ -23,10 +23,14 @@ const OURS = 'offsite';
 const COMPARABLE = 1.05;
 
 /** A row for each case and contender, in the order of the cases. */
-export function summarize(results: readonly Result[], contenders: readonly Contender[]): Row[] {
+export function summarize<Case extends string>(
+  results: readonly Result<Case>[],
+  contenders: readonly Contender[],
+  cases: readonly Case[],
+): Row[] {
   const fullSize = (name: string) => medianOf(of(results, name, 'full').map(({ stored }) => stored));
   const ownSize = fullSize(OURS);
-  return CASES.flatMap((what) =>
+  return cases.flatMap((what) =>
     contenders.flatMap(({ name, setting, besides = OURS }): Row[] => {
       const own = of(results, besides, what);
       const theirs = of(results, name, what);
@@ -72,6 +76,6 @@ export function medianOf(numbers: readonly number[]): number {
   return low === undefined || high === undefined ? Number.NaN : (low + high) / 2;
 }
 
-function of(results: readonly Result[], contender: string, what: Case): Result[] {
+function of<One extends Result<string>>(results: readonly One[], contender: string, what: string): One[] {
   return results.filter((result) => result.contender === contender && result.case === what);
 }

@@ -23,6 +23,11 @@ import { assertHash, decompressFrame, fetchObject, fetchUnhashed, isDamage } fro
 
 /** Decrypted listing parts kept at hand. */
 const LISTING_CACHE_BYTES = 96 * 2 ** 20;
+/**
+ * Of decompressed frames of the listing so much is kept at hand, and the last one at least: its pieces lie in turn in the
+ * parts of a few runs, in frames of 256 KiB.
+ */
+const LISTING_FRAMES_BYTES = 4 * 2 ** 20;
 
 /**
  * The manifest of one of a run's sources: its own, or another one, which must have the very hash that the run names.
@@ -60,7 +65,8 @@ export class RunReader {
   readonly #sessionKeys = new Map<string, Promise<SessionKey>>();
   readonly #numbers = new WeakMap<Manifest, Map<string, ObjectLine>>();
   readonly #listingParts = new BoundedCache<Buffer | OffsiteError>(LISTING_CACHE_BYTES);
-  #lastFrame: { name: string; content: Buffer } | undefined;
+  /** The last one of each source, the one used last at the end. */
+  readonly #frames = new Map<number, { name: string; content: Buffer }>();
   #index: Promise<RunIndex> | undefined;
 
   constructor(ports: { store: ObjectStore; manifests: ManifestReader; key: PrivateKey }, signed: SignedManifest) {
@@ -245,15 +251,24 @@ export class RunReader {
     return bytes;
   }
 
-  /** Chunks that share a frame mostly follow each other, so the last frame is kept. */
+  /** Pieces of one source that share a frame mostly follow each other, so the last frame of each is kept. */
   async #listingFrame(source: number, part: number, offset: number, length: number): Promise<Buffer> {
-    const name = `${source} ${part} ${offset} ${length}`;
-    if (this.#lastFrame?.name !== name) {
+    const name = `${part} ${offset} ${length}`;
+    let frame = this.#frames.get(source);
+    if (frame?.name !== name) {
       const frames = await this.#listingPart(source, part);
-      const content = decompressFrame(frames.subarray(offset, offset + length), `listing part ${part}`);
-      this.#lastFrame = { name, content };
+      frame = { name, content: decompressFrame(frames.subarray(offset, offset + length), `listing part ${part}`) };
     }
-    return this.#lastFrame.content;
+    this.#frames.delete(source);
+    let kept = 0;
+    for (const { content } of this.#frames.values()) kept += content.length;
+    for (const [oldest, { content }] of this.#frames) {
+      if (kept + frame.content.length <= LISTING_FRAMES_BYTES) break;
+      this.#frames.delete(oldest);
+      kept -= content.length;
+    }
+    this.#frames.set(source, frame);
+    return frame.content;
   }
 
   /** The part of the next piece is fetched while this piece is read. */

@@ -3,8 +3,8 @@
  * the same chunks from run to run, and so costs nothing.
  *
  * Chunks that earlier runs stored would scatter over as many parts as the chain has runs. So a run that stores a
- * listing part at all also takes over what the newest of the earlier incrementals held (and, when that has grown to
- * half the size of the one before, that one's too): a listing lies in the full's parts and those of two more runs.
+ * listing part at all also takes over what is left of the earlier incrementals that hold the least of it: a listing lies
+ * in the full's parts and those of a few more runs, and what is little is stored again, not what is much.
  */
 
 import { zstdDecompressSync } from 'node:zlib';
@@ -19,8 +19,15 @@ import { DedupTable, digestOf } from './dedup.ts';
 import { compressFrame } from './frames.ts';
 import { type BaseListing, ListingUnits, type Unit } from './listing-units.ts';
 
-const MIN_LISTING_CHUNK = 4 * 2 ** 10;
-const AVERAGE_LISTING_CHUNK = 16 * 2 ** 10;
+/**
+ * Chunks have 13 KiB on average, and most of them nearly that: a changed line costs the chunk that it lies in, and lies in
+ * a long one more likely than in a short one. From the least size on they end in so many bytes on average; from the normal
+ * one on soon.
+ */
+const MIN_LISTING_CHUNK = 6 * 2 ** 10;
+const NORMAL_LISTING_CHUNK = 12 * 2 ** 10;
+const BYTES_TO_END = 14 * 2 ** 10;
+const BYTES_TO_LATE_END = 3 * 2 ** 10;
 const MAX_LISTING_CHUNK = 64 * 2 ** 10;
 /**
  * Chunks to be taken over are held back until it is sure that this run stores a listing part: a run in which nothing
@@ -28,6 +35,12 @@ const MAX_LISTING_CHUNK = 64 * 2 ** 10;
  * stays where it is; of the others it is enough to know where the base has them.
  */
 const MAX_HELD_BYTES = 16 * 2 ** 20;
+
+/** In the parts of so many incrementals a listing lies at most, */
+const MOST_SOURCES = 5;
+/** and where more bytes of it than this are theirs, in those of so many: who reads it has a part of each at hand. */
+const MANY_BYTES = 128 * 2 ** 20;
+const MOST_LARGE_SOURCES = 2;
 
 /** zstd's fastest is enough for what is thrown away at the end. */
 const HELD_LEVEL = 1;
@@ -159,7 +172,7 @@ export class ListingWriter {
     }
     this.#buffer.set(line, this.#used);
     this.#used += line.length;
-    if (this.#used >= MIN_LISTING_CHUNK && endsChunk(line)) this.#cut();
+    if (endsChunk(line, this.#used)) this.#cut();
   }
 
   #cut(): void {
@@ -214,30 +227,39 @@ const toLocation = ([source, part, frameOffset, frameLength, offset, length]: Li
   length,
 });
 
-/** Content-defined: a line ends its chunk with a likelihood that grows with its length, and depends on nothing else. */
-function endsChunk(line: Uint8Array): boolean {
+/**
+ * Content-defined: a line ends its chunk, of `used` bytes with it, with a likelihood that grows with its length; what lies
+ * before the chunk has no part in it.
+ */
+function endsChunk(line: Uint8Array, used: number): boolean {
+  if (used < MIN_LISTING_CHUNK) return false;
   let hash = 0x811c9dc5;
   for (const byte of line) hash = Math.imul(hash ^ byte, 0x01000193);
   // FNV-1a leaves the high bits of short inputs poor; one round of mixing mends it.
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  return (hash >>> 0) / 2 ** 32 < line.length / (AVERAGE_LISTING_CHUNK - MIN_LISTING_CHUNK);
+  const expected = used < NORMAL_LISTING_CHUNK ? BYTES_TO_END : BYTES_TO_LATE_END;
+  return (hash >>> 0) / 2 ** 32 < line.length / expected;
 }
 
 /** Which sources' chunks a run that stores a listing part takes over: see above. The full's (source 0) never. */
-function sourcesToTakeOver(base: readonly ListingChunk[]): ReadonlySet<number> {
+export function sourcesToTakeOver(base: readonly ListingChunk[]): ReadonlySet<number> {
   const live = new Map<number, number>();
+  let sum = 0;
   for (const [[source, , , , , length]] of base) {
-    if (source !== 0) live.set(source, (live.get(source) ?? 0) + length);
+    if (source === 0) continue;
+    live.set(source, (live.get(source) ?? 0) + length);
+    sum += length;
   }
-  const newestFirst = [...live.keys()].sort((one, other) => other - one);
+  const most = sum > MANY_BYTES ? MOST_LARGE_SOURCES : MOST_SOURCES;
+  const smallestFirst = [...live].sort(([, one], [, other]) => one - other);
   const taken = new Set<number>();
   let bytes = 0;
-  for (const [i, source] of newestFirst.entries()) {
-    const isOneOfTwo = i < newestFirst.length - 1;
-    const hasOutgrown = bytes > 0 && bytes * 2 >= (live.get(source) ?? 0);
-    if (!isOneOfTwo && !hasOutgrown) break;
+  // The run that takes over is one of them. Sources as large as what was taken go along, or the same bytes would be
+  // taken over by every run to come.
+  for (const [source, length] of smallestFirst) {
+    if (live.size - taken.size < most && (bytes === 0 || length > bytes)) break;
     taken.add(source);
-    bytes += live.get(source) ?? 0;
+    bytes += length;
   }
   return taken;
 }

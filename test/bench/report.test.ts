@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { medianOf, summarize, tableOf } from '../../bench/report.ts';
-import type { Result } from '../../bench/round.ts';
+import { CASES, type Result } from '../../bench/round.ts';
 
 const contender = (name: string, setting: 'alike' | 'defaults') => ({
   ...{ name, setting, version: '1', speaksS3: null },
@@ -29,7 +29,7 @@ describe('the summary', () => {
     ...[full(1, 'offsite', 3, 100), full(1, 'peer', 6, 105), full(1, 'fat', 2, 106)],
     ...[full(2, 'offsite', 2, 100), full(2, 'peer', 8, 105), full(2, 'fat', 2, 106)],
   ];
-  const rows = summarize(results, contenders);
+  const rows = summarize(results, contenders, CASES);
 
   it('compares within a round: the machine may be slower in the next', () => {
     const peer = rows.find((row) => row.contender === 'peer');
@@ -46,7 +46,7 @@ describe('the summary', () => {
         ['fat', false],
       ],
     );
-    const defaults = summarize(results, [contenders[0] ?? assert.fail(), contender('peer', 'defaults')]);
+    const defaults = summarize(results, [contenders[0] ?? assert.fail(), contender('peer', 'defaults')], CASES);
     assert.equal(defaults.find((row) => row.contender === 'peer')?.counts, false);
     assert.match(tableOf(defaults), /\| peer \| 6\.00 \| 12\.00 \| 1 \| 0\.00 \| \(0\.25\) \|/);
   });
