@@ -114,9 +114,13 @@ export class Placer implements Disposable {
     }
   }
 
-  /** Removes a directory and all in it, never through a link; one that is not there any more is no error. */
+  /** Removes a directory and all in it, never through a link. What cannot be removed, or is not there any more, is no error. */
   discardDirectory(directory: BytePath, temporary: BytePath): void {
-    removeTree(this.handles, directory, temporary);
+    try {
+      removeTree(this.handles, directory, temporary);
+    } catch (error) {
+      if (errno(error) === undefined) throw error;
+    }
   }
 
   [Symbol.dispose](): void {
