@@ -142,8 +142,15 @@ export class Directories {
       }
     }
     for (const name of readdirSync(opened, { encoding: 'buffer' })) {
-      if (isLeftOver(name.toString('latin1'))) this.#placer.discardDirectory(path, pathFromBytes(name));
+      if (!isLeftOver(name.toString('latin1')) || this.#isPlanned(index, pathFromBytes(name))) continue;
+      this.#placer.discardDirectory(path, pathFromBytes(name));
     }
+  }
+
+  /** True for an entry of the plan itself: the host that was backed up had something left over too. */
+  #isPlanned(directory: number, name: BytePath): boolean {
+    const { parents, names } = this.#plan.table;
+    return parents.some((parent, index) => parent === directory && names[index] === name);
   }
 }
 
