@@ -96,8 +96,8 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const consumer = new ContentRestorer(table, { placer, outcome, staging, pool, onPart });
   try {
     breath.check();
-    directories.makeAll(isNew);
     try {
+      directories.makeAll(isNew);
       await existing.survey(directories);
       const fetching = fetchParts({ reader, plan, consumer }, { budget, breath });
       // The threads come first: what this one does by itself takes turns with giving them parts.
