@@ -9,7 +9,7 @@
  * its name, and removed by the next one; parts far from each other would make that too much.
  */
 
-import { lstatSync, mkdirSync, renameSync } from 'node:fs';
+import { lstatSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { type BytePath, joinPath } from '../../contract/byte-path.ts';
 import type { Owner } from './attributes.ts';
 import { type EntryTable, TOP } from './entry-table.ts';
@@ -117,10 +117,16 @@ export class Staging {
   #hide(index: number, directory: BytePath): void {
     const temporary = this.#placer.temporaryName();
     const path = this.#placer.handles.at(directory, temporary);
-    mkdirSync(path, 0o700);
-    // Where a umask or the file system made it anything else, names are given one by one.
+    try {
+      mkdirSync(path, 0o700);
+    } catch (error) {
+      // No further directory has room there, or such a name is too long: names are given one by one.
+      failureOf(error);
+      return;
+    }
+    // The same where a umask or the file system made it anything else.
     const { mode, uid, gid } = lstatSync(path);
-    if ((mode & 0o777) !== 0o700) return this.#placer.discardDirectory(directory, temporary);
+    if ((mode & 0o777) !== 0o700) return rmdirSync(path);
     this.#rootOf[index] = index;
     const pending = this.#files[index] ?? 0;
     this.#roots.set(index, {
@@ -132,7 +138,8 @@ export class Staging {
     });
   }
 
-  #publish(index: number, { temporary }: Root): void {
+  #publish(index: number, root: Root): void {
+    const { temporary } = root;
     const directory = this.#table.directory(index);
     const { handles } = this.#placer;
     try {
