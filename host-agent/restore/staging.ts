@@ -140,6 +140,8 @@ export class Staging {
 
   #publish(index: number, root: Root): void {
     const { temporary } = root;
+    // What turns out to be in vain below is no further file that was waited for.
+    root.pending = 0;
     const directory = this.#table.directory(index);
     const { handles } = this.#placer;
     try {
