@@ -14,13 +14,13 @@ export interface RoundPlan extends SeatPlan<Case> {
   readonly cases: ReadonlySet<Case>;
 }
 
-/** Runs all cases; who comes first changes from round to round. */
 /**
  * Nobody comes within the two seconds in which what has just changed may change once more unseen. Whoever came first did:
  * ours then reads all of it again in the run after that one, which would be the cost of touching every file that moment.
  */
 const settle = () => run({ words: ['sleep', '3'] });
 
+/** Runs all cases; who comes first changes from round to round. */
 export function runRound(plan: RoundPlan): void {
   const { number, source, cases } = plan;
   const seats = takeSeats(plan);
