@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { errno } from './errno.ts';
 
 /** What tells one process from every other one that ever ran on this machine. */
@@ -59,6 +59,18 @@ function statOf(pid: string): { state: string; threads: number; started: string 
 function bootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * What pids mean here: the machine's boot, and the namespace of pids (see pid_namespaces(7)). A process of another one, in a
+ * container or on another machine, cannot be looked for. Empty where there is no /proc.
+ */
+export function pidSpace(): string {
+  try {
+    return `${bootId()} ${readlinkSync('/proc/self/ns/pid')}`;
   } catch {
     return '';
   }

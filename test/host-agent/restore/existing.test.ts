@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { test } from 'node:test';
 import type { BytePath } from '../../../contract/byte-path.ts';
+import { isLeftOver, TemporaryNames } from '../../../host-agent/restore/temporary-names.ts';
 import { planRestore, type RestoreReport, restore } from '../../../host-agent/restore.ts';
 import { faultyStore } from '../../helpers/faulty-store.ts';
 import { Sandbox } from '../../helpers/sandbox.ts';
@@ -183,6 +184,13 @@ test('a directory that a killed restore left behind is removed with all in it, a
   assert.deepEqual(report.errors, []);
   assert.deepEqual(readdirSync(sandbox.target).sort(), [alive, 'd']);
   assert.ok(sandbox.isOutsideUntouched);
+});
+
+test('what a restore in another container or on another machine makes is left alone: whether it runs cannot be told', () => {
+  const [mine] = [new TemporaryNames().next()];
+  assert.equal(isLeftOver(mine.replace(/restore-\d+-/, 'restore-4194303-')), true, 'dead here');
+  assert.equal(isLeftOver(mine), false);
+  assert.equal(isLeftOver('.offsite-restore-4194303-12-00000000-0123456789abcdef-2'), false);
 });
 
 test('what appears in the place of a directory is kept, and all else of it is restored beside it', async () => {
