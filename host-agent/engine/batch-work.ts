@@ -62,16 +62,18 @@ export class BatchWork {
     let file = opened;
     try {
       // Replaced, or behind another folder now: it is looked at anew, links and all.
-      if (!isSameFile(stamp, stampOf([file.stat]))) return { is: 'replaced' };
+      let isStamp = stampOf([file.stat]);
+      if (!isSameFile(stamp, isStamp)) return { is: 'replaced' };
       let content = this.#reader.read(file);
       let isStable = file.isUnchanged();
       if (!isStable && segment === null) {
         file = file.reopen();
+        isStamp = stampOf([file.stat]);
         content = this.#reader.read(file);
         isStable = file.isUnchanged();
       }
       const { chunks, data, end } = content;
-      const isAsSeen = stampOf([file.stat]).every((value, i) => value === stamp[i]);
+      const isAsSeen = isStamp.every((value, i) => value === stamp[i]);
       return {
         is: 'read',
         chunks,
