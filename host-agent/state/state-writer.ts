@@ -6,8 +6,9 @@
 import { closeSync, copyFileSync, fsyncSync, linkSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
+import { BlockBuilder } from './block-builder.ts';
 import { guarded, HashedFile } from './block-file.ts';
-import { type BaseEntry, BlockBuilder, BlockRange, type BlockSizes, type NewEntry } from './entry-blocks.ts';
+import { type BaseEntry, BlockRange, type BlockSizes, type NewEntry } from './entry-blocks.ts';
 import { makeFolder, removeFolder, syncFolder, writeChecked } from './files.ts';
 import { STATE_VERSION, type State, type StateFile, type StateInfo, type StoredListing } from './state.ts';
 
@@ -58,9 +59,13 @@ export class StateWriter {
     reused.to++;
     const last = ranges.at(-1);
     if (last instanceof BlockRange && last.takes(entry)) return;
+    // With one more range the one before is complete.
+    for (let i = ranges.length - 1; reused.to - reused.from > MAX_FEW && i >= 0; i--) {
+      const range = ranges[i];
+      if (!(range instanceof BlockRange)) break;
+      if (range.isWhole) ranges[i] = range.first.index;
+    }
     ranges.push(new BlockRange(entry));
-    if (reused.to - reused.from > MAX_FEW)
-      reused.ranges = ranges.map((range) => (range instanceof BlockRange && range.isWhole ? range.first.index : range));
   }
 
   /** Ends the state: durable when it returns. `chunks`: null where the base's are all. Throws `state-unwritable`. */

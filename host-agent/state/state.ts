@@ -110,6 +110,8 @@ export class State {
   readonly hashes: StateHashes;
   readonly #folder: string;
   readonly #blocks: readonly Block[];
+  /** By their first entry; made when it is wanted. */
+  #byFirst: Map<number, Block> | null = null;
   #descriptor: number | null = null;
   /** The lines looked at last. */
   #lines: { first: number; bytes: Buffer } | null = null;
@@ -157,7 +159,8 @@ export class State {
 
   /** The block that begins with that entry, as it lies in the file. */
   rawBlock(first: number): { sizes: BlockSizes; bytes: Buffer } {
-    const block = this.#blocks.find((one) => one.first === first);
+    this.#byFirst ??= new Map(this.#blocks.map((one) => [one.first, one]));
+    const block = this.#byFirst.get(first);
     if (block === undefined) throw new RangeError('no block begins there');
     const { sizes, position } = block;
     return { sizes, bytes: readAt(this.#opened(), position, sizes[1] + sizes[2]) };
