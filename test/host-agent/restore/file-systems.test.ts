@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 import { basename, dirname } from 'node:path';
 import { test } from 'node:test';
 import type { BytePath } from '../../../contract/byte-path.ts';
 import { planRestore, type RestoreReport, restore } from '../../../host-agent/restore.ts';
+import { withFs } from '../../helpers/replaced-fs.ts';
 import { Sandbox } from '../../helpers/sandbox.ts';
 import { SyntheticHost, SyntheticRun } from '../../helpers/synthetic-run.ts';
 
@@ -19,16 +19,7 @@ async function restored(made: SyntheticRun, sandbox: Sandbox, replacements: Repl
   const { run } = await made.write();
   const reader = await host.open(run);
   const plan = await planRestore(reader, []);
-  const names = Object.keys(replacements) as (keyof Replacements)[];
-  const original = Object.fromEntries(names.map((name) => [name, fs[name]]));
-  Object.assign(fs, replacements);
-  syncBuiltinESMExports();
-  try {
-    return await restore({ reader, plan, target: sandbox.target, workers: 0 });
-  } finally {
-    Object.assign(fs, original);
-    syncBuiltinESMExports();
-  }
+  return await withFs(replacements, () => restore({ reader, plan, target: sandbox.target, workers: 0 }));
 }
 
 function failing(code: string): never {

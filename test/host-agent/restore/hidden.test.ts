@@ -12,7 +12,6 @@ import fs, {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 import { basename, dirname } from 'node:path';
 import { test } from 'node:test';
 import { type BytePath, pathFromText } from '../../../contract/byte-path.ts';
@@ -20,6 +19,7 @@ import { planRestore, type RestoreOptions, type RestoreReport, restore } from '.
 import type { ObjectStore } from '../../../store/port.ts';
 import { secureRandom } from '../../../system/random.ts';
 import { faultyStore } from '../../helpers/faulty-store.ts';
+import { withFs } from '../../helpers/replaced-fs.ts';
 import { finishRestore, publish, startRestore } from '../../helpers/restore-process.ts';
 import { Sandbox } from '../../helpers/sandbox.ts';
 import { SyntheticHost, SyntheticRun, type WrittenRun } from '../../helpers/synthetic-run.ts';
@@ -44,16 +44,7 @@ async function restored(
 ): Promise<RestoreReport> {
   const reader = await host.open(written.run, store);
   const plan = await planRestore(reader, []);
-  const names = Object.keys(replacements) as (keyof Replacements)[];
-  const original = Object.fromEntries(names.map((name) => [name, fs[name]]));
-  Object.assign(fs, replacements);
-  syncBuiltinESMExports();
-  try {
-    return await restore({ reader, plan, target: sandbox.target, workers: 0, ...more });
-  } finally {
-    Object.assign(fs, original);
-    syncBuiltinESMExports();
-  }
+  return await withFs(replacements, () => restore({ reader, plan, target: sandbox.target, workers: 0, ...more }));
 }
 
 function failing(code: string): never {
