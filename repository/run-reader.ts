@@ -20,14 +20,10 @@ import { BoundedCache } from './cache.ts';
 import { chunksFor, type ListingDamage, ListingDecoder } from './listing.ts';
 import type { ManifestReader, SignedManifest } from './manifests.ts';
 import { assertHash, decompressFrame, fetchObject, fetchUnhashed, isDamage } from './objects.ts';
+import { RecentFrames } from './recent-frames.ts';
 
 /** Decrypted listing parts kept at hand. */
 const LISTING_CACHE_BYTES = 96 * 2 ** 20;
-/**
- * Of decompressed frames of the listing so much is kept at hand, and the last one at least: its pieces lie in turn in the
- * parts of a few runs, in frames of 256 KiB.
- */
-const LISTING_FRAMES_BYTES = 4 * 2 ** 20;
 
 /**
  * The manifest of one of a run's sources: its own, or another one, which must have the very hash that the run names.
@@ -65,8 +61,7 @@ export class RunReader {
   readonly #sessionKeys = new Map<string, Promise<SessionKey>>();
   readonly #numbers = new WeakMap<Manifest, Map<string, ObjectLine>>();
   readonly #listingParts = new BoundedCache<Buffer | OffsiteError>(LISTING_CACHE_BYTES);
-  /** The last one of each source, the one used last at the end. */
-  readonly #frames = new Map<number, { name: string; content: Buffer }>();
+  readonly #frames = new RecentFrames();
   #index: Promise<RunIndex> | undefined;
 
   constructor(ports: { store: ObjectStore; manifests: ManifestReader; key: PrivateKey }, signed: SignedManifest) {
@@ -254,21 +249,12 @@ export class RunReader {
   /** Pieces of one source that share a frame mostly follow each other, so the last frame of each is kept. */
   async #listingFrame(source: number, part: number, offset: number, length: number): Promise<Buffer> {
     const name = `${part} ${offset} ${length}`;
-    let frame = this.#frames.get(source);
-    if (frame?.name !== name) {
-      const frames = await this.#listingPart(source, part);
-      frame = { name, content: decompressFrame(frames.subarray(offset, offset + length), `listing part ${part}`) };
-    }
-    this.#frames.delete(source);
-    let kept = 0;
-    for (const { content } of this.#frames.values()) kept += content.length;
-    for (const [oldest, { content }] of this.#frames) {
-      if (kept + frame.content.length <= LISTING_FRAMES_BYTES) break;
-      this.#frames.delete(oldest);
-      kept -= content.length;
-    }
-    this.#frames.set(source, frame);
-    return frame.content;
+    const known = this.#frames.get(source, name);
+    if (known !== undefined) return known;
+    const frames = await this.#listingPart(source, part);
+    const content = decompressFrame(frames.subarray(offset, offset + length), `listing part ${part}`);
+    this.#frames.keep(source, name, content);
+    return content;
   }
 
   /** The part of the next piece is fetched while this piece is read. */
