@@ -294,12 +294,13 @@ describe('whatever problems there are', () => {
       closed: fc.option(fc.record({ at: instant, told: fc.option(instant) })),
       spoken: fc.array(instant, { maxLength: 8 }).map((instants) => instants.sort()),
       repeats: fc.nat(6),
-      under: fc.option(fc.tuple(fc.constantFrom<ProblemKind>('missed', 'failed', 'not-dispatched'), hosts, sets)),
+      under: fc.option(fc.tuple(fc.constantFrom<ProblemKind>('missed', 'failed', 'not-dispatched'), sets)),
     })
     .map((random): Problem => {
       const { kind, at, told, code, under } = random;
       const isOfSet = kind !== 'not-dispatched' && kind !== 'dead-letters';
-      const over = under && { kind: under[0], host: under[1], set: under[2] };
+      // Only a policy, or another problem of the same host, covers one.
+      const over = under && { kind: under[0], host: random.host, set: under[1] };
       const key = over?.kind === 'not-dispatched' ? { ...over, host: null, set: null, policy: 'nightly' } : over;
       const one = problem(kind, {
         host: isOfSet ? random.host : null,
