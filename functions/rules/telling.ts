@@ -54,25 +54,30 @@ export function planOf(problems: readonly Problem[], circumstances: Circumstance
   const known = new Known(problems, circumstances);
   const silent: Problem[] = [];
   const covered: { problem: Problem; under: string }[] = [];
-  const waiting: string[] = [];
 
   const begin: Problem[] = [];
-  for (const problem of problems) {
-    if (problem.told !== null) continue;
-    if (known.isUnderCover(problem)) {
-      if (known.isCoverAwaited(problem)) waiting.push(problem.recorded);
-      continue;
-    }
-    // What was covered and is no more has waited long enough.
-    if (problem.under === null && !circumstances.isRipe(problem)) {
-      waiting.push(problem.recorded);
-      continue;
-    }
-    const under = problem.closed === null ? known.coverFor(problem) : null;
-    if (under !== null) covered.push({ problem, under });
-    else if (isEnough(problem, circumstances.now)) silent.push(problem);
-    else begin.push(problem);
+  let untoldYet = problems.filter(({ told }) => told === null);
+  // Of a host, what is marked without a message or told together with its end covers nothing any more: what it uncovers
+  // may be so too.
+  const coversNoMore = () =>
+    [...silent, ...begin.filter(({ closed }) => closed !== null)].filter((one) => one.host !== null);
+  for (let count = -1; count < coversNoMore().length; ) {
+    const overs = new Set(coversNoMore().map(problemKey));
+    count = overs.size;
+    untoldYet = untoldYet.filter((problem) => {
+      const isUncovered = problem.closed === null && overs.has(problem.under ?? '');
+      if (known.isUnderCover(problem) && !isUncovered) return true;
+      // What was covered and is no more has waited long enough.
+      if (problem.under === null && !circumstances.isRipe(problem)) return true;
+      const under = problem.closed === null ? known.coverFor(problem) : null;
+      if (under !== null) covered.push({ problem, under });
+      else if (isEnough(problem, circumstances.now)) silent.push(problem);
+      else begin.push(problem);
+      return false;
+    });
   }
+  const isWaitedFor = (problem: Problem) => !known.isUnderCover(problem) || known.isCoverAwaited(problem);
+  const waiting = untoldYet.filter(isWaitedFor).map(({ recorded }) => recorded);
 
   const ends: Problem[] = [];
   const isOpenToPeople = known.openToPeople(new Set([...begin, ...silent, ...covered.map(({ problem }) => problem)]));

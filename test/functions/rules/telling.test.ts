@@ -148,6 +148,11 @@ describe('trouble of another set of the host', () => {
     assert.deepEqual([begins(made), keys(made.ends)], [[[problemKey(silent)]], [under]]);
     assert.deepEqual(begins(plan([{ ...told, closed: closed(1, ago(0)) }, silent])), [[problemKey(silent)]]);
   });
+  test('that is told together with its end uncovers what has not ended', () => {
+    const etc = problem('missed', { set: 'etc', closed: closed(1) });
+    const made = plan([problem('missed', { under: problemKey(etc) }), etc]);
+    assert.deepEqual(begins(made), [['alerts/missed.data.carcosa.json', 'alerts/missed.etc.carcosa.json']]);
+  });
 });
 
 describe('policies that are not dispatched', () => {
@@ -258,6 +263,13 @@ describe('four messages within seven days', () => {
   test('leave what is marked so without a cover for others', () => {
     const hushed = problem('missed', { spoken, told: ago(DAY) });
     assert.deepEqual(begins(plan([hushed, problem('failed')])), [['alerts/failed.data.carcosa.json']]);
+  });
+  test('uncover at once what was under a problem that is marked so', () => {
+    const etc = problem('missed', { set: 'etc', spoken });
+    const made = plan([problem('missed', { under: problemKey(etc) }), etc]);
+    assert.deepEqual([begins(made), made.silent], [[['alerts/missed.data.carcosa.json']], [etc]]);
+    const over = problem('missed', { under: problemKey(etc), closed: closed(1, ago(HOUR)) });
+    assert.deepEqual(begins(plan([over, etc])), []);
   });
   test('are never enough of what concerns many', () => {
     const policy = notDispatched('nightly', { spoken });
