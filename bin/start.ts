@@ -15,7 +15,5 @@ import { bundledMain, MAIN } from './program.ts';
 const root = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '..' : '../..', import.meta.url));
 const command = process.argv.slice(2).find((word) => existsSync(join(root, 'cli/commands', `${word}.ts`)));
 enableCompileCache(join(root, 'node_modules/.cache/compile', command ?? 'help'));
-// What is loaded before us may count on the sources.
-const isWatched = process.env.NODE_OPTIONS?.includes('--import') ?? false;
-const main = (isWatched ? null : bundledMain(root)) ?? join(root, `${MAIN}.ts`);
+const main = bundledMain(root) ?? join(root, `${MAIN}.ts`);
 await import(pathToFileURL(main).href);

@@ -7,8 +7,8 @@ import type { PartSizes } from './part-sizes.ts';
 
 /** The process itself with one thread: code, the state being read, lines that wait, garbage. */
 const BASE_BYTES = 175_000_000;
-/** Another thread: its heap, its window onto the file being read, the compressor, garbage. Measured. */
-const THREAD_BYTES = 70_000_000;
+/** Another thread: its heap, its window onto the file being read, the compressor, garbage. Measured, parts left out. */
+const THREAD_BYTES = 40_000_000;
 /** Of all memory, so much is for parts, unless a run has very many. */
 const PARTS_SHARE = 0.16;
 const MAX_THREADS = 4;
@@ -30,7 +30,7 @@ export interface Budget {
 /**
  * `memory`: bytes of resident size aimed at; `partSize`: the configured size; `lastRunBytes`: content bytes of the
  * last run, from which a huge run gets bigger parts. Memory wins over both, and over the number of threads: at the
- * default of 350 MB there are two, whatever the cores. Throws `memory-too-small`.
+ * default of 350 MB there are three at most. Throws `memory-too-small`.
  */
 export function planBudget(
   options: { memory: number; partSize: number; lastRunBytes: number },

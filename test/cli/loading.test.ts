@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { relative, sep } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { ended, Home, offsite } from '../helpers/offsite.ts';
+import { ended, Home, offsite, offsiteOfSources } from '../helpers/offsite.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PRELOAD = new URL('../helpers/loaded-modules.ts', import.meta.url).href;
@@ -18,7 +18,7 @@ let asked = 0;
 async function loadedBy(words: readonly string[], code = 0): Promise<Set<string>> {
   const file = home.path(`loaded-${asked++}`);
   const env = { NODE_OPTIONS: `--import=${PRELOAD}`, LOADED_MODULES: file };
-  ended(await offsite(words, { env }), code);
+  ended(await offsiteOfSources(words, { env }), code);
   const urls = readFileSync(file, 'utf8').split('\n');
   const files = urls.filter((url) => url.startsWith('file:')).map((url) => relative(ROOT, fileURLToPath(url)));
   return new Set(

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const OFFSITE = fileURLToPath(new URL('../../bin/offsite', import.meta.url));
+const SOURCES = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 /** Milliseconds that no command here takes, however slow and busy the machine is. */
 const LONGEST = 240_000;
@@ -38,6 +39,11 @@ export function cleanEnvironment(more: Record<string, string> = {}): Record<stri
 /** Runs `offsite …` to its end. */
 export function offsite(args: readonly string[], options: HowToRun = {}): Promise<Said> {
   return run(OFFSITE, args, options);
+}
+
+/** The same without its bundle, each source by itself. */
+export function offsiteOfSources(args: readonly string[], options: HowToRun = {}): Promise<Said> {
+  return run(process.execPath, [SOURCES, ...args], options);
 }
 
 /** The same as seen by a terminal of 100 columns: what it shows, control codes and all, as `out`. */
