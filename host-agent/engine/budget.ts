@@ -7,8 +7,11 @@ import type { PartSizes } from './part-sizes.ts';
 
 /** The process itself with one thread: code, the state being read, lines that wait, garbage. */
 const BASE_BYTES = 175_000_000;
-/** Another thread: its heap, its window onto the file being read, the compressor, garbage. Measured, parts left out. */
-const THREAD_BYTES = 40_000_000;
+/**
+ * Another thread: its heap, its window onto the file being read, the compressor, garbage; and over the network what is
+ * held of the parts on their way. Measured, parts themselves left out.
+ */
+const THREAD_BYTES = { file: 40_000_000, s3: 70_000_000 } as const;
 /** Of all memory, so much is for parts, unless a run has very many. */
 const PARTS_SHARE = 0.16;
 const MAX_THREADS = 4;
@@ -28,17 +31,18 @@ export interface Budget {
 }
 
 /**
- * `memory`: bytes of resident size aimed at; `partSize`: the configured size; `lastRunBytes`: content bytes of the
- * last run, from which a huge run gets bigger parts. Memory wins over both, and over the number of threads: at the
- * default of 350 MB there are three at most. Throws `memory-too-small`.
+ * `memory`: bytes of resident size aimed at; `partSize`: the configured size; `store`: its URL; `lastRunBytes`: content
+ * bytes of the last run, from which a huge run gets bigger parts. Memory wins over both sizes, and over the number of
+ * threads: at the default of 350 MB there are three at most, and two over S3. Throws `memory-too-small`.
  */
 export function planBudget(
-  options: { memory: number; partSize: number; lastRunBytes: number },
+  options: { memory: number; partSize: number; lastRunBytes: number; store: string },
   cores: number = availableParallelism(),
 ): Budget {
   const wanted = Math.max(options.partSize, Math.ceil(options.lastRunBytes / MAX_PARTS / 2 ** 20) * 2 ** 20);
+  const threadBytes = THREAD_BYTES[options.store.startsWith('s3:') ? 's3' : 'file'];
   for (let threads = Math.min(cores, MAX_THREADS); threads > 0; threads--) {
-    const left = options.memory - BASE_BYTES - (threads - 1) * THREAD_BYTES;
+    const left = options.memory - BASE_BYTES - (threads - 1) * threadBytes;
     const sizeOf = (bytes: number, memories: number) => Math.floor(bytes / threads / memories / 2 ** 20) * 2 ** 20;
     const atFirst = Math.min(left, options.memory * PARTS_SHARE);
     if (sizeOf(atFirst, LEAST_MEMORIES) < MIN_PART_SIZE) continue;

@@ -175,7 +175,7 @@ test('a required file that could not be read does not pass its gate', () => {
 });
 
 test('parts grow with their number, as far as memory allows', () => {
-  const options = { memory: 2e9, partSize: 32 * 2 ** 20, lastRunBytes: 0 };
+  const options = { memory: 2e9, partSize: 32 * 2 ** 20, lastRunBytes: 0, store: 's3://b' };
   const { partSizes, memories, threads } = planBudget(options, 2);
   assert.equal(partSizeOf(partSizes, 0), 32 * 2 ** 20);
   assert.equal(partSizeOf(partSizes, 10_000), 64 * 2 ** 20);
@@ -186,7 +186,7 @@ test('memory is shared out among as many threads as have room for it', () => {
   for (const cores of [1, 2, 3, 4, 64]) {
     for (const memory of [200e6, 250e6, 350e6, 500e6, 2e9]) {
       const { threads, memories, partSizes, uploads } = planBudget(
-        { memory, partSize: 32 * 2 ** 20, lastRunBytes: 0 },
+        { memory, partSize: 32 * 2 ** 20, lastRunBytes: 0, store: 'file:///store' },
         cores,
       );
       assert.ok(threads >= 1 && threads <= Math.min(cores, 4));
@@ -194,7 +194,10 @@ test('memory is shared out among as many threads as have room for it', () => {
       assert.ok(threads * memories * partSizes.most < memory);
     }
   }
-  assert.throws(() => planBudget({ memory: 150e6, partSize: 2 ** 25, lastRunBytes: 0 }, 2), {
+  const threadsAtDefault = (store: string) =>
+    planBudget({ memory: 350e6, partSize: 32 * 2 ** 20, lastRunBytes: 0, store }, 4).threads;
+  assert.deepEqual(['file:///store', 's3://bucket'].map(threadsAtDefault), [3, 2]);
+  assert.throws(() => planBudget({ memory: 150e6, partSize: 2 ** 25, lastRunBytes: 0, store: 'file:///store' }, 2), {
     code: 'memory-too-small',
   });
 });
