@@ -6,7 +6,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { commandLine } from '../system/process.ts';
 import { type ChainResult, chainReport, runChain } from './chain.ts';
 import type { Contender } from './contender.ts';
@@ -53,7 +53,7 @@ const PEERS: Record<string, () => (Contender | null)[]> = {
   duplicity: () => [duplicity()],
 };
 
-const { values } = parseArgs({
+const OPTIONS = {
   args: [...commandLine()],
   options: {
     peers: { type: 'string', default: Object.keys(PEERS).join() },
@@ -72,11 +72,22 @@ const { values } = parseArgs({
     keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
-});
+} as const satisfies ParseArgsConfig;
 const say = (line: string) => process.stdout.write(`${line}\n`);
+const values = optionsOf();
 
 if (values.help) say(HELP);
 else main();
+
+/** What nobody offers ends it here, with a word. */
+function optionsOf() {
+  try {
+    return parseArgs(OPTIONS).values;
+  } catch (error) {
+    process.stderr.write(`bench: ${(error as Error).message}\n  npm run bench -- --help says what there is.\n`);
+    process.exit(2);
+  }
+}
 
 function main(): void {
   const isS3 = values.store === 's3';

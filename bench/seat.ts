@@ -1,7 +1,7 @@
 /** One contender at work on one corpus: its folder, its repository, and what its commands are measured by. */
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesBelow, filesBelow } from './changes.ts';
 import type { Contender, Session } from './contender.ts';
@@ -87,6 +87,14 @@ function seatOf<Case extends string>(plan: SeatPlan<Case>, contender: Contender)
   };
 }
 
+/** Piece by piece, however large it is. */
 function digest(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex');
+  const hash = createHash('sha256');
+  const piece = Buffer.allocUnsafe(8 << 20);
+  const descriptor = openSync(file, 'r');
+  for (let count = readSync(descriptor, piece); count > 0; count = readSync(descriptor, piece)) {
+    hash.update(piece.subarray(0, count));
+  }
+  closeSync(descriptor);
+  return hash.digest('hex');
 }

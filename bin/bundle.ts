@@ -4,17 +4,17 @@
  * are run as they are (start.ts).
  */
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join, posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
-import { digestOf, LIST, MAIN, PROGRAM, type Sources } from './program.ts';
+import { digestOf, LIST, MAIN, PROGRAM, type Sources, START, sourcesOf } from './program.ts';
 
 /** What is started in a thread of its own. */
 const THREADS = ['host-agent/engine/worker', 'host-agent/restore/worker'];
 
-/** Earlier ones may still be running; none does for longer. */
-const KEPT = 7 * 24 * 3_600_000;
+/** Milliseconds that a bundle is kept after another one took its place: somebody may still be running it. */
+const KEPT = 30 * 24 * 3_600_000;
 
 /** Where a bundled file finds the project and its own folder; some packages are CommonJS and ask for `require`. */
 const BANNER = `import { createRequire as __requireOf } from 'node:module';
@@ -31,54 +31,94 @@ const COMMON = {
   format: 'esm',
   outExtension: { '.js': '.mjs' },
   mainFields: ['module', 'main'],
-  // Lines stay as they are, for stack traces.
+  // Not minified any further, for stack traces.
   minifySyntax: true,
   legalComments: 'none',
   logLevel: 'warning',
 } as const satisfies BuildOptions;
 
-/** A source names other files by where it lies itself. */
-function placesOf(root: string): Plugin {
-  const moved = (file: string) => (_: string, name: string) => {
-    const target = join(dirname(relative(root, file)), name)
-      .split(sep)
-      .join('/');
+/** The project's files as they are bundled, from its root: read once, whatever becomes of them meanwhile. */
+class SourceFiles {
+  readonly #root: string;
+  readonly #contents = new Map<string, Buffer>();
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  read(file: string): Buffer {
+    const content = this.#contents.get(file) ?? readFileSync(join(this.#root, file));
+    this.#contents.set(file, content);
+    return content;
+  }
+
+  /** Has them read here, and what a source names by where it lies itself found from where it will lie. */
+  plugin(): Plugin {
+    return {
+      name: 'sources',
+      setup: ({ onLoad }) => {
+        onLoad({ filter: /\.ts$/ }, ({ path }) => {
+          const file = relative(this.#root, path).split(sep).join('/');
+          return { contents: moved(file, this.read(file).toString()), loader: 'ts' };
+        });
+      },
+    };
+  }
+}
+
+function moved(file: string, source: string): string {
+  if (file === START) return source;
+  const text = source.replace(/new URL\('([^']+)', import\.meta\.url\)/g, (_, name: string) => {
+    const target = posix.join(posix.dirname(file), name);
     const thread = THREADS.find((one) => `${one}.ts` === target);
-    return thread === undefined ? `new URL('${target}', __projectUrl)` : `new URL('${thread}.mjs', __programUrl)`;
-  };
-  return {
-    name: 'places',
-    setup({ onLoad }) {
-      onLoad({ filter: /\.ts$/ }, ({ path }) => {
-        const source = readFileSync(path, 'utf8').replace(/new URL\('([^']+)', import\.meta\.url\)/g, moved(path));
-        return { contents: source, loader: 'ts' };
-      });
-    },
-  };
+    if (thread !== undefined) return `new URL('${thread}.mjs', __programUrl)`;
+    if (target.endsWith('worker.ts')) throw new Error(`${file}: ${target} is none of the THREADS`);
+    return `new URL('${target}', __projectUrl)`;
+  });
+  if (text.includes('import.meta.'))
+    throw new Error(`${file} names its own place in a way that is not understood here`);
+  return text;
 }
 
 /** Makes the bundle of the project at `root`; others may do so at the same time, and run it meanwhile. */
 async function bundleProgram(root: string): Promise<void> {
+  const source = new SourceFiles(root);
+  const others = ['bin/bundle.ts', 'bin/program.ts', START, 'package-lock.json'];
+  for (const file of others) source.read(file);
   const outdir = join(root, PROGRAM, 'new');
   const { outputFiles, metafile } = await build({
     ...COMMON,
     absWorkingDir: root,
     entryPoints: [MAIN, ...THREADS].map((entry) => `${entry}.ts`),
-    ...{ outdir, outbase: root, splitting: true, metafile: true, plugins: [placesOf(root)] },
+    ...{ outdir, outbase: root, splitting: true, metafile: true, plugins: [source.plugin()] },
     banner: { js: BANNER },
   });
-  const start = await build({ ...COMMON, absWorkingDir: root, entryPoints: ['bin/start.ts'] });
+  const start = await build({ ...COMMON, absWorkingDir: root, entryPoints: [START], plugins: [source.plugin()] });
   const ours = Object.keys(metafile.inputs).filter((file) => !/(?:^|\/)node_modules\//.test(file));
-  const files = [...ours.sort(), 'bin/bundle.ts', 'bin/program.ts', 'bin/start.ts', 'package-lock.json'];
-  const sources: Sources = { files, digest: digestOf(root, files) };
+  const files = [...ours.sort(), ...others];
+  const made: Sources = { files, digest: digestOf(files, (file) => source.read(file)) };
   for (const { path, contents } of outputFiles) {
-    replace(join(root, PROGRAM, sources.digest, relative(outdir, path)), contents);
+    replace(join(root, PROGRAM, made.digest, relative(outdir, path)), contents);
   }
   replace(join(root, PROGRAM, 'start.mjs'), start.outputFiles[0]?.contents ?? new Uint8Array());
-  replace(join(root, PROGRAM, LIST), JSON.stringify(sources));
+  const before = sourcesOf(root);
+  replace(join(root, PROGRAM, LIST), JSON.stringify(made));
+  const now = new Date();
+  if (before !== null && before.digest !== made.digest) touch(join(root, PROGRAM, before.digest), now);
   for (const { name } of readdirSync(join(root, PROGRAM), { withFileTypes: true }).filter((one) => one.isDirectory())) {
     const folder = join(root, PROGRAM, name);
-    if (name !== sources.digest && statSync(folder).mtimeMs < Date.now() - KEPT) rmSync(folder, { recursive: true });
+    const kept = statSync(folder, { throwIfNoEntry: false });
+    const isOld = kept !== undefined && kept.mtimeMs < +now - KEPT;
+    if (name !== made.digest && isOld) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Its age counts from here on. */
+function touch(folder: string, now: Date): void {
+  try {
+    utimesSync(folder, now, now);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 /** The command line in a few files, made of its sources by bundle.ts: where it lies, and whether it is still the same. */
 
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** From the project's root. */
@@ -10,6 +10,8 @@ export const PROGRAM = '.offsite/program';
 export const LIST = 'sources.json';
 /** What is loaded of it first, which is at the same place below its folder as the source below the root. */
 export const MAIN = 'cli/main';
+/** What runs either; bundled too, so that nothing is compiled to find out. */
+export const START = 'bin/start.ts';
 
 /** What a bundle was made of. */
 export interface Sources {
@@ -19,21 +21,35 @@ export interface Sources {
   readonly digest: string;
 }
 
-/** SHA-256 (hex) of the names, sizes and contents of these files, in this order. Throws where one cannot be read. */
-export function digestOf(root: string, files: readonly string[]): string {
+/** SHA-256 (hex) of the names, sizes and contents of these files, in this order. Throws what `read` throws. */
+export function digestOf(files: readonly string[], read: (file: string) => Uint8Array): string {
   const hash = createHash('sha256');
   for (const file of files) {
-    const content = readFileSync(join(root, file));
+    const content = read(file);
     hash.update(`${file}\0${content.length}\0`).update(content);
   }
   return hash.digest('hex');
 }
 
+/** What the bundle was made of; null where there is none. */
+export function sourcesOf(root: string): Sources | null {
+  try {
+    return JSON.parse(readFileSync(join(root, PROGRAM, LIST), 'utf8')) as Sources;
+  } catch {
+    return null;
+  }
+}
+
 /** The bundled file to load; null where there is none, or a source is not what it was, byte for byte. */
 export function bundledMain(root: string): string | null {
+  const sources = sourcesOf(root);
+  if (sources === null) return null;
   try {
-    const { files, digest } = JSON.parse(readFileSync(join(root, PROGRAM, LIST), 'utf8')) as Sources;
-    return digestOf(root, files) === digest ? join(root, PROGRAM, digest, `${MAIN}.mjs`) : null;
+    const digest = digestOf(sources.files, (file) => readFileSync(join(root, file)));
+    const main = join(root, PROGRAM, digest, `${MAIN}.mjs`);
+    accessSync(main, constants.R_OK);
+    // It finds the project from where it lies.
+    return digest === sources.digest && realpathSync(main) === main ? main : null;
   } catch {
     return null;
   }

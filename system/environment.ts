@@ -7,7 +7,12 @@ export function environmentVariable(name: string): string | undefined {
 }
 
 /** What bin/offsite sets for itself, and nobody else should work with. */
-const OF_THE_LAUNCHER = new Set(['MALLOC_ARENA_MAX', 'MALLOC_MMAP_THRESHOLD_', 'NODE_COMPILE_CACHE']);
+const OF_THE_LAUNCHER = new Set([
+  'MALLOC_ARENA_MAX',
+  'MALLOC_MMAP_THRESHOLD_',
+  'MALLOC_TRIM_THRESHOLD_',
+  'NODE_COMPILE_CACHE',
+]);
 
 /** A copy of the environment, for child processes. */
 export function wholeEnvironment(): Record<string, string> {

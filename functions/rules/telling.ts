@@ -62,8 +62,9 @@ export function planOf(problems: readonly Problem[], circumstances: Circumstance
   const coversNoMore = () =>
     [...silent, ...begin.filter(({ closed }) => closed !== null)].filter((one) => one.host !== null);
   for (let count = -1; count < coversNoMore().length; ) {
-    const overs = new Set(coversNoMore().map(problemKey));
-    count = overs.size;
+    const keys = coversNoMore().map(problemKey);
+    count = keys.length;
+    const overs = new Set(keys);
     untoldYet = untoldYet.filter((problem) => {
       const isUncovered = problem.closed === null && overs.has(problem.under ?? '');
       if (known.isUnderCover(problem) && !isUncovered) return true;

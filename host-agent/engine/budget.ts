@@ -11,7 +11,7 @@ const BASE_BYTES = 175_000_000;
  * Another thread: its heap, its window onto the file being read, the compressor, garbage; and over the network what is
  * held of the parts on their way. Measured, parts themselves left out.
  */
-const THREAD_BYTES = { file: 40_000_000, s3: 70_000_000 } as const;
+const THREAD_BYTES = { file: 55_000_000, s3: 85_000_000 } as const;
 /** Of all memory, so much is for parts, unless a run has very many. */
 const PARTS_SHARE = 0.16;
 const MAX_THREADS = 4;

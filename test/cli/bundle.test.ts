@@ -3,7 +3,18 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { VERSION } from '../../contract/version.ts';
@@ -13,7 +24,8 @@ const ROOT = join(import.meta.dirname, '../..');
 const NOT_COPIED = /(?:^|\/)(?:node_modules|\.git|\.offsite|\.serverless|test)$/;
 
 const home = new Home();
-const copy = home.path('project');
+// Of the kind that a URL spells otherwise.
+const copy = home.path('a project of 100%');
 const program = join(copy, '.offsite/program');
 after(() => home[Symbol.dispose]());
 
@@ -41,7 +53,10 @@ function replaced<T>(file: string, text: string, check: () => T): T {
 
 before(() => {
   cpSync(ROOT, copy, { recursive: true, filter: (path) => !NOT_COPIED.test(path.slice(ROOT.length)) });
-  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  // What is compiled here is kept here.
+  mkdirSync(join(copy, 'node_modules'));
+  for (const name of readdirSync(join(ROOT, 'node_modules')).filter((one) => one !== '.cache'))
+    symlinkSync(join(ROOT, 'node_modules', name), join(copy, 'node_modules', name));
   assert.equal(run(['--version']).trim(), VERSION);
   bundle();
 });
@@ -116,6 +131,50 @@ describe('the sources are run', () => {
       () => assert.equal(run(['--version']).trim(), VERSION),
     );
     assert.equal(saidInstead(), 'bundled');
+  });
+
+  it('where what does the choosing is another one now, too', () => {
+    changed(
+      'bin/start.ts',
+      () => "console.log('the source')",
+      () => assert.equal(run(['--version']).trim(), 'the source'),
+    );
+  });
+
+  it('where the bundle is gone from beneath its list, or lies elsewhere', () => {
+    renameSync(folder(), `${folder()}.away`);
+    assert.equal(run(['--version']).trim(), VERSION);
+    renameSync(`${folder()}.away`, folder());
+    renameSync(join(copy, '.offsite'), join(copy, 'elsewhere'));
+    symlinkSync('elsewhere', join(copy, '.offsite'));
+    assert.equal(saidInstead(), VERSION);
+    rmSync(join(copy, '.offsite'));
+    renameSync(join(copy, 'elsewhere'), join(copy, '.offsite'));
+    assert.equal(saidInstead(), 'bundled');
+  });
+
+  it('while an earlier bundle is kept for a month after another took its place', () => {
+    const earlier = sources().digest;
+    const longAgo = new Date(Date.now() - 365 * 24 * 3_600_000);
+    utimesSync(folder(), longAgo, longAgo);
+    changed(
+      'contract/version.ts',
+      (text) => `${text}\n// Another one.`,
+      () => {
+        bundle();
+        assert.ok(existsSync(join(program, earlier, 'cli/main.mjs')));
+        utimesSync(join(program, earlier), longAgo, longAgo);
+        bundle();
+        assert.ok(!existsSync(join(program, earlier)));
+      },
+    );
+    bundle();
+  });
+
+  it('where a command is none of ours, whose name would say where to keep what is compiled', () => {
+    writeFileSync(join(copy, 'evil.ts'), '');
+    assert.throws(() => run(['../../evil']));
+    assert.ok(!existsSync(join(copy, 'node_modules/.cache/evil')) && !existsSync(join(copy, 'node_modules/evil')));
   });
 
   it('where nothing is bundled', () => {

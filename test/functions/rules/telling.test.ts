@@ -264,6 +264,10 @@ describe('four messages within seven days', () => {
     const hushed = problem('missed', { spoken, told: ago(DAY) });
     assert.deepEqual(begins(plan([hushed, problem('failed')])), [['alerts/failed.data.carcosa.json']]);
   });
+  test('are enough of each, also where two are found under one key', () => {
+    const twice = [problem('missed', { spoken }), problem('missed', { spoken })];
+    assert.deepEqual(plan(twice).silent, twice);
+  });
   test('uncover at once what was under a problem that is marked so', () => {
     const etc = problem('missed', { set: 'etc', spoken });
     const made = plan([problem('missed', { under: problemKey(etc) }), etc]);
