@@ -48,7 +48,6 @@ export class PartUploads {
     const { place, store, attempt, journal, uploads } = this.#ports;
     const key = objectKey({ kind: this.#kind, ...place, number, sha: sha256.slice(0, 32) });
     const line: ObjectLine = [key, bytes.length, sha256, attempt];
-    const described = chunks.map((chunk) => this.#describe(chunk));
     uploads.start(async () => {
       try {
         await journal.used(number);
@@ -57,6 +56,7 @@ export class PartUploads {
         release?.();
       }
       this.objects.push(line);
+      const described = chunks.map((chunk) => this.#describe(chunk));
       journal.stored(this.#kind, number, line, described);
     });
   }

@@ -14,6 +14,9 @@ const SAMPLE = 16;
 /** A manifest holds 200,000 objects, and an index must still fit. */
 export const MAX_NUMBER = 199_000;
 
+/** More chunks than this end a part, however small it is: what the journal says of a part is made and read at once. */
+export const MAX_CHUNKS = 32_768;
+
 export interface SealedPart {
   readonly number: number;
   readonly bytes: Buffer;
@@ -97,7 +100,8 @@ export class PartAssembler implements FrameSink {
   }
 
   append(frame: Buffer, chunks: readonly number[]): { part: number; frameOffset: number } {
-    if (this.#used > 0 && this.#used + frame.length > this.#partSize) this.flush();
+    const isFull = this.#used + frame.length > this.#partSize || this.#chunks.length + chunks.length > MAX_CHUNKS;
+    if (this.#used > 0 && isFull) this.flush();
     if (!this.#isOpen) this.#begin(frame.length);
     const frameOffset = this.#used;
     this.#memory.set(frame, this.#contentOffset + frameOffset);
