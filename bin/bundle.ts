@@ -105,11 +105,15 @@ async function bundleProgram(root: string): Promise<void> {
   replace(join(root, PROGRAM, LIST), JSON.stringify(made));
   const now = new Date();
   if (before !== null && before.digest !== made.digest) touch(join(root, PROGRAM, before.digest), now);
-  for (const { name } of readdirSync(join(root, PROGRAM), { withFileTypes: true }).filter((one) => one.isDirectory())) {
-    const folder = join(root, PROGRAM, name);
+  removeOld(join(root, PROGRAM), made.digest, now);
+}
+
+function removeOld(program: string, current: string, now: Date): void {
+  const folders = readdirSync(program, { withFileTypes: true }).filter((one) => one.isDirectory());
+  for (const { name } of folders.filter((one) => one.name !== current)) {
+    const folder = join(program, name);
     const kept = statSync(folder, { throwIfNoEntry: false });
-    const isOld = kept !== undefined && kept.mtimeMs < +now - KEPT;
-    if (name !== made.digest && isOld) rmSync(folder, { recursive: true, force: true });
+    if (kept !== undefined && kept.mtimeMs < +now - KEPT) rmSync(folder, { recursive: true, force: true });
   }
 }
 
