@@ -4,10 +4,11 @@
  * are run as they are (start.ts).
  */
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { dirname, join, posix, relative, sep } from 'node:path';
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { join, posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { replace } from '../infra/bundle.ts';
 import { digestOf, LIST, MAIN, PROGRAM, type Sources, START, sourcesOf } from './program.ts';
 
 /** What is started in a thread of its own. */
@@ -102,7 +103,7 @@ async function bundleProgram(root: string): Promise<void> {
   }
   replace(join(root, PROGRAM, 'start.mjs'), start.outputFiles[0]?.contents ?? new Uint8Array());
   const before = sourcesOf(root);
-  replace(join(root, PROGRAM, LIST), JSON.stringify(made));
+  replace(join(root, PROGRAM, LIST), Buffer.from(JSON.stringify(made)));
   const now = new Date();
   if (before !== null && before.digest !== made.digest) touch(join(root, PROGRAM, before.digest), now);
   removeOld(join(root, PROGRAM), made.digest, now);
@@ -124,14 +125,6 @@ function touch(folder: string, now: Date): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-}
-
-/** Whole or not at all. */
-function replace(file: string, contents: string | Uint8Array): void {
-  mkdirSync(dirname(file), { recursive: true });
-  const made = `${file}.${process.pid}`;
-  writeFileSync(made, contents);
-  renameSync(made, file);
 }
 
 await bundleProgram(fileURLToPath(new URL('..', import.meta.url)));

@@ -38,7 +38,7 @@ export async function bundle(name: FunctionName): Promise<void> {
 }
 
 /** Whole or not at all, and only where it differs: somebody else may be packaging the same at the same time. */
-function replace(file: string, contents: Uint8Array): void {
+export function replace(file: string, contents: Uint8Array): void {
   if (existsSync(file) && readFileSync(file).equals(contents)) return;
   mkdirSync(dirname(file), { recursive: true });
   const made = `${file}.${process.pid}`;

@@ -36,7 +36,7 @@ An interrupted restore is continued by the same command. Exit 0 means: all that 
 
 Examples:
   offsite restore latest --host carcosa --set data --store s3://my-backups --key private.asc --to /restored
-  offsite restore 20261121T040000Z-0123456789ab etc/hosts --key private.asc --to /tmp/look`,
+  offsite restore 20261121T040000Z-0123456789ab etc/hosts --key private.asc --to ./look`,
     )
     .action((run: string, paths: string[], options: Options, sub: Command) =>
       restoreRun(run, paths, options, Context.of(sub)),

@@ -16,3 +16,18 @@ export async function withFs<T>(replacements: Partial<typeof fs>, work: () => Pr
     syncBuiltinESMExports();
   }
 }
+
+/** Fails as a function of node:fs does. */
+export function failing(code: string): never {
+  throw Object.assign(new Error(`${code}: by script`), { code });
+}
+
+/** As `writeSync`, until so many writes were made; then there is no room any more. */
+export function fullAfter(writes: number): typeof fs.writeSync {
+  const { writeSync } = fs;
+  let left = writes;
+  return ((...args: Parameters<typeof writeSync>) => {
+    if (left-- <= 0) failing('ENOSPC');
+    return writeSync(...args);
+  }) as typeof writeSync;
+}

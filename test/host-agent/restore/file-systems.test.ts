@@ -6,7 +6,7 @@ import { basename, dirname } from 'node:path';
 import { test } from 'node:test';
 import type { BytePath } from '../../../contract/byte-path.ts';
 import { planRestore, type RestoreReport, restore } from '../../../host-agent/restore.ts';
-import { withFs } from '../../helpers/replaced-fs.ts';
+import { failing, fullAfter, withFs } from '../../helpers/replaced-fs.ts';
 import { Sandbox } from '../../helpers/sandbox.ts';
 import { SyntheticHost, SyntheticRun } from '../../helpers/synthetic-run.ts';
 
@@ -20,10 +20,6 @@ async function restored(made: SyntheticRun, sandbox: Sandbox, replacements: Repl
   const reader = await host.open(run);
   const plan = await planRestore(reader, []);
   return await withFs(replacements, () => restore({ reader, plan, target: sandbox.target, workers: 0 }));
-}
-
-function failing(code: string): never {
-  throw Object.assign(new Error(`${code}: by script`), { code });
 }
 
 test('without hard links files are named all the same, and none is replaced', async () => {
@@ -106,13 +102,10 @@ test('no room: it ends, names no file that is not complete, and leaves nothing h
   const made = new SyntheticRun(host);
   for (let i = 0; i < 10; i++) made.file(`f${i}`, `content ${i}`);
   made.file('z', [Buffer.from('first'), Buffer.from('second')]);
-  const { writeSync } = fs;
-  let left = 5;
-  const write = ((...args: Parameters<typeof writeSync>) => {
-    if (left-- <= 0) failing('ENOSPC');
-    return writeSync(...args);
-  }) as typeof writeSync;
-  await assert.rejects(restored(made, sandbox, { writeSync: write }), { code: 'target-unusable', message: /ENOSPC/ });
+  await assert.rejects(restored(made, sandbox, { writeSync: fullAfter(5) }), {
+    code: 'target-unusable',
+    message: /ENOSPC/,
+  });
   assert.deepEqual(sandbox.tree(), Object.fromEntries([0, 1, 2, 3, 4].map((i) => [`f${i}`, `f content ${i}`])));
 });
 

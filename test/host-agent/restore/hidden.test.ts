@@ -19,7 +19,7 @@ import { planRestore, type RestoreOptions, type RestoreReport, restore } from '.
 import type { ObjectStore } from '../../../store/port.ts';
 import { secureRandom } from '../../../system/random.ts';
 import { faultyStore } from '../../helpers/faulty-store.ts';
-import { withFs } from '../../helpers/replaced-fs.ts';
+import { failing, fullAfter, withFs } from '../../helpers/replaced-fs.ts';
 import { finishRestore, publish, startRestore } from '../../helpers/restore-process.ts';
 import { Sandbox } from '../../helpers/sandbox.ts';
 import { SyntheticHost, SyntheticRun, type WrittenRun } from '../../helpers/synthetic-run.ts';
@@ -45,10 +45,6 @@ async function restored(
   const reader = await host.open(written.run, store);
   const plan = await planRestore(reader, []);
   return await withFs(replacements, () => restore({ reader, plan, target: sandbox.target, workers: 0, ...more }));
-}
-
-function failing(code: string): never {
-  throw Object.assign(new Error(`${code}: by script`), { code });
 }
 
 const codes = ({ errors }: RestoreReport) => errors.map(({ path, code }) => `${code} ${path}`).sort();
@@ -329,13 +325,7 @@ test('no room in the middle: nothing half-made has its name, and nothing is left
   const made = new SyntheticRun(host);
   made.directory('d', { mode: 0o751 });
   for (let i = 0; i < 9; i++) made.file(`d/f${i}`, [Buffer.from(`content`), Buffer.from(` ${i}`)]);
-  const { writeSync } = fs;
-  let left = 5;
-  const write = ((...args: Parameters<typeof writeSync>) => {
-    if (left-- <= 0) failing('ENOSPC');
-    return writeSync(...args);
-  }) as typeof writeSync;
-  const job = restored(await made.write(), sandbox, { replacements: { writeSync: write } });
+  const job = restored(await made.write(), sandbox, { replacements: { writeSync: fullAfter(5) } });
   await assert.rejects(job, { code: 'target-unusable', message: /ENOSPC/ });
   assert.deepEqual(sandbox.tree(), { d: 'd', 'd/f0': 'f content 0', 'd/f1': 'f content 1' });
   assert.equal(modeOf(sandbox.path('d')), 0o751);
